@@ -1,0 +1,181 @@
+//! The settings: what they are, where they come from, what they start as.
+//!
+//! Three layers, each over the one before: the defaults, the environment
+//! ([`VARS`] is the whole table), and what the program says itself with a
+//! [`Config`] given to [`runtime::Builder::config`](crate::runtime::Builder::config).
+//!
+//! A bad value in the environment gives one warning that names the variable and
+//! what it accepts; the default then holds and the program goes on. To have an
+//! error instead, read it yourself with [`Config::from_env`].
+//!
+//! ```
+//! use std::time::Duration;
+//! use debug_async::config::{Config, StackMode};
+//!
+//! let config = Config::new()
+//!     .slow_poll(Duration::from_millis(50))
+//!     .stack(StackMode::Off);
+//! assert_eq!(config.get_slow_poll(), Duration::from_millis(50));
+//! ```
+
+mod env;
+mod settings;
+
+pub use self::env::{ConfigError, VARS, Var};
+pub(crate) use self::env::{Environment, SwitchedTo};
+pub(crate) use self::settings::Settings;
+
+use std::time::Duration;
+
+use crate::kind::ReportKind;
+
+/// How much of the stack is kept and shown of where a thing was created.
+///
+/// Only debug mode takes stacks at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum StackMode {
+    /// None. The creation site (file, line, column) is always there.
+    Off,
+    /// Your own frames and the first library frame they called; the number of
+    /// frames that were hidden. The default.
+    #[default]
+    Short,
+    /// Every frame.
+    Full,
+}
+
+/// Which findings a program is not allowed to make.
+///
+/// Given by `ASYNC_DEBUG_DENY` or [`Config::deny`]; `#[debug_async::main]` then
+/// exits with a failure if one of them was reported at `WARN` or above.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Deny {
+    /// Nothing is denied. The default.
+    #[default]
+    Nothing,
+    /// Every report of level `WARN` or above.
+    All,
+    /// The named kinds.
+    Kinds(Vec<ReportKind>),
+}
+
+impl Deny {
+    pub(crate) fn denies(&self, kind: ReportKind) -> bool {
+        match self {
+            Deny::Nothing => false,
+            Deny::All => true,
+            Deny::Kinds(kinds) => kinds.contains(&kind),
+        }
+    }
+}
+
+/// Settings, built by value. What is not set is left to the layer below.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use debug_async::{config::Config, runtime::Builder};
+///
+/// let runtime = Builder::new_current_thread()
+///     .debug(true)
+///     .config(Config::new().slow_poll(Duration::from_millis(20)))
+///     .build()?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use = "a `Config` does nothing until it is given to a `runtime::Builder`"]
+pub struct Config {
+    slow_poll: Option<Duration>,
+    stack: Option<StackMode>,
+    never_polled_after: Option<Duration>,
+    unretrieved_after: Option<Duration>,
+    large_future: Option<usize>,
+    deny: Option<Deny>,
+}
+
+impl Config {
+    /// No setting at all: everything is as the environment and the defaults say.
+    pub fn new() -> Config {
+        Config::default()
+    }
+
+    /// A poll, or a drop, that takes this long is reported. Default: 100 ms
+    /// (asyncio's `slow_callback_duration`). Zero reports every one.
+    pub fn slow_poll(mut self, threshold: Duration) -> Config {
+        self.slow_poll = Some(threshold);
+        self
+    }
+
+    /// How much of a creation stack is kept. Default: [`StackMode::Short`].
+    pub fn stack(mut self, stack: StackMode) -> Config {
+        self.stack = Some(stack);
+        self
+    }
+
+    /// In debug mode, an object that is this old and was never polled is
+    /// reported although it is still alive. Default: 5 s.
+    pub fn never_polled_after(mut self, age: Duration) -> Config {
+        self.never_polled_after = Some(age);
+        self
+    }
+
+    /// An error or a panic of a task is reported when nobody has looked at it
+    /// for this long, although the handle is still there. Default: 5 s.
+    pub fn unretrieved_after(mut self, age: Duration) -> Config {
+        self.unretrieved_after = Some(age);
+        self
+    }
+
+    /// A future of at least so many bytes is reported when it is spawned, at
+    /// level `DEBUG`, once a site. Default: 16 384.
+    pub fn large_future(mut self, bytes: usize) -> Config {
+        self.large_future = Some(bytes);
+        self
+    }
+
+    /// Which findings make `#[debug_async::main]` exit with a failure.
+    /// Default: none.
+    pub fn deny(mut self, deny: Deny) -> Config {
+        self.deny = Some(deny);
+        self
+    }
+
+    /// The threshold of slow polls that is set here, or the default.
+    pub fn get_slow_poll(&self) -> Duration {
+        self.slow_poll.unwrap_or(settings::SLOW_POLL)
+    }
+
+    /// The settings that the environment gives.
+    ///
+    /// # Errors
+    ///
+    /// If any variable of [`VARS`] has a value that it does not accept, or a
+    /// variable begins with `ASYNC_DEBUG_` and is none of them.
+    pub fn from_env() -> Result<Config, ConfigError> {
+        let environment = Environment::read();
+        match environment.problems.into_iter().next() {
+            Some(problem) => Err(problem),
+            None => Ok(environment.config),
+        }
+    }
+
+    /// The settings that the environment gives, bad ones passed over in silence.
+    pub fn from_env_lossy() -> Config {
+        Environment::read().config
+    }
+
+    /// These settings over those of `below`.
+    pub(crate) fn over(self, below: Config) -> Config {
+        Config {
+            slow_poll: self.slow_poll.or(below.slow_poll),
+            stack: self.stack.or(below.stack),
+            never_polled_after: self.never_polled_after.or(below.never_polled_after),
+            unretrieved_after: self.unretrieved_after.or(below.unretrieved_after),
+            large_future: self.large_future.or(below.large_future),
+            deny: self.deny.or(below.deny),
+        }
+    }
+}

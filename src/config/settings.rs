@@ -1,0 +1,47 @@
+//! The settings in force: a [`Config`] with the defaults filled in, and the one
+//! value that can change while the program runs.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use super::{Config, Deny, StackMode};
+
+pub(super) const SLOW_POLL: Duration = Duration::from_millis(100);
+const NEVER_POLLED_AFTER: Duration = Duration::from_secs(5);
+const UNRETRIEVED_AFTER: Duration = Duration::from_secs(5);
+const LARGE_FUTURE: usize = 16 * 1024;
+
+#[derive(Debug)]
+pub(crate) struct Settings {
+    slow_poll: AtomicU64,
+    pub(crate) stack: StackMode,
+    pub(crate) never_polled_after: Duration,
+    pub(crate) unretrieved_after: Duration,
+    pub(crate) large_future: usize,
+    pub(crate) deny: Deny,
+}
+
+impl Settings {
+    pub(crate) fn new(config: Config) -> Settings {
+        let settings = Settings {
+            slow_poll: AtomicU64::new(0),
+            stack: config.stack.unwrap_or_default(),
+            never_polled_after: config.never_polled_after.unwrap_or(NEVER_POLLED_AFTER),
+            unretrieved_after: config.unretrieved_after.unwrap_or(UNRETRIEVED_AFTER),
+            large_future: config.large_future.unwrap_or(LARGE_FUTURE),
+            deny: config.deny.unwrap_or_default(),
+        };
+        settings.set_slow_poll(config.slow_poll.unwrap_or(SLOW_POLL));
+        settings
+    }
+
+    #[inline]
+    pub(crate) fn slow_poll(&self) -> Duration {
+        Duration::from_nanos(self.slow_poll.load(Relaxed))
+    }
+
+    pub(crate) fn set_slow_poll(&self, threshold: Duration) {
+        let nanos = u64::try_from(threshold.as_nanos()).unwrap_or(u64::MAX);
+        self.slow_poll.store(nanos, Relaxed);
+    }
+}

@@ -1,0 +1,24 @@
+//! The findings, a file each: when it is one, what the report says, what to do.
+
+pub(crate) mod excuse;
+pub(crate) mod large_future;
+pub(crate) mod never_polled;
+pub(crate) mod pending_at_shutdown;
+pub(crate) mod polled_after_completion;
+pub(crate) mod slow_drop;
+pub(crate) mod slow_poll;
+pub(crate) mod span_across_await;
+pub(crate) mod unretrieved;
+pub(crate) mod untracked_tasks;
+
+use crate::record::Record;
+
+/// ``task `hasher` ``
+fn subject(record: &Record) -> String {
+    format!("{} `{}`", record.object().noun(), record.name())
+}
+
+/// `spawned at src/main.rs:12:5`
+fn origin(record: &Record) -> String {
+    format!("{} {}", record.object().born(), record.site().location())
+}

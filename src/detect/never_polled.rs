@@ -1,0 +1,176 @@
+//! `never_polled`: an object was dropped without one poll, or lives and is not
+//! polled.
+//!
+//! Futures are dropped unpolled all the time: `select!` makes them for branches
+//! that it then disables, a cache has the answer, an error comes first. So a drop
+//! is judged a second later, and not reported if
+//!
+//! - any object of its site has been polled by then,
+//! - it was aborted, or the user said `discard()`,
+//! - its thread was unwinding, or it went down with a future around it,
+//! - the stack of the drop shows that it had been handed to something that polls
+//!   (`select!`, `join!`, `timeout`), which then did not come to it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock;
+use crate::record::{Flag, Object, Record};
+use crate::registry;
+use crate::report::{self, Deferred, Report, ReportKind, Until};
+use crate::stack::{self, Captured};
+
+/// How long after a drop another object of its site may still be polled.
+const GRACE: Duration = Duration::from_secs(1);
+
+const KIND: ReportKind = ReportKind::NeverPolled;
+
+/// An object was dropped that had not been polled.
+#[cold]
+pub(crate) fn dropped(record: &Arc<Record>) {
+    let silenced = [Flag::DISCARDED, Flag::ABORTED, Flag::SAID_UNPOLLED];
+    if record.site().polled()
+        || silenced.into_iter().any(|flag| record.is(flag))
+        || std::thread::panicking()
+    {
+        return;
+    }
+    report::defer(KIND, Some(record.site()), &record.scope(), || {
+        let site = record.site();
+        // A task is dropped by the runtime, whatever its owner did.
+        let drop_stack = match record.object() {
+            Object::Future => stack::capture_always(),
+            _ => Captured::NONE,
+        };
+        Deferred {
+            report: make(record, "and was dropped"),
+            due: clock::now() + GRACE,
+            until: Until::Grace,
+            stands: Box::new(move || !site.polled() && !was_handed_on(drop_stack)),
+        }
+    });
+}
+
+/// Looks through what is alive, every so often, as long as the process runs.
+pub(crate) fn watch_the_living() {
+    static WATCHED: std::sync::Once = std::sync::Once::new();
+    WATCHED.call_once(|| {
+        report::every(GRACE, || {
+            let start = clock::now();
+            find_forgotten();
+            // A hundredth of one core at most, however much is alive.
+            Some(GRACE.max(start.elapsed() * 100))
+        });
+    });
+}
+
+fn find_forgotten() {
+    let now = clock::now();
+    let forgotten = registry::select(|record| {
+        record.debug().is_some_and(|debug| {
+            let age = now.saturating_duration_since(debug.created);
+            age >= debug.scope.settings().never_polled_after && may_be_forgotten(record)
+        })
+    });
+    for record in forgotten {
+        if record.set(Flag::SAID_UNPOLLED) {
+            let make = || make(&record, "although it has been there for a while");
+            report::raise(KIND, Some(record.site()), &record.scope(), make);
+        }
+    }
+}
+
+fn may_be_forgotten(record: &Record) -> bool {
+    let known = [Flag::POLLED, Flag::DISCARDED, Flag::ABORTED, Flag::SAID_UNPOLLED];
+    // A blocking task that has not begun waits for a thread, which is another
+    // finding.
+    !matches!(record.object(), Object::Root | Object::BlockingTask)
+        && !record.site().polled()
+        && !known.into_iter().any(|flag| record.is(flag))
+}
+
+fn make(record: &Record, what_then: &str) -> Report {
+    let (verb, help) = match record.object() {
+        Object::BlockingTask => (
+            "run",
+            "the runtime ended before a thread was free for it: await its handle before main \
+             returns",
+        ),
+        Object::Task | Object::LocalTask => (
+            "polled",
+            "its runtime ended, or never ran: await its handle, or keep the runtime running",
+        ),
+        Object::Future | Object::Root => (
+            "polled",
+            "a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it \
+             if it is not wanted",
+        ),
+    };
+    let message = format!(
+        "{} was never {verb}, {what_then} ({})",
+        super::subject(record),
+        super::origin(record),
+    );
+    Report::about(record, KIND, message).help_with(help)
+}
+
+/// Whether a future was dropped as a part of something that polls what is in it,
+/// or of an async function that was itself cancelled.
+fn was_handed_on(drop_stack: Captured) -> bool {
+    let functions = drop_stack.functions();
+    let ours = functions.iter().rposition(|function| function.contains("debug_async::future::"));
+    let outside = functions.iter().skip(ours.map_or(0, |at| at + 1));
+    outside.map_while(|function| dropped_type(function)).any(polls_what_is_in_it)
+}
+
+/// The type that a function of drop glue drops; `""` where it does not say.
+fn dropped_type(function: &str) -> Option<&str> {
+    for glue in ["core::ptr::drop_in_place<", "core::ptr::drop_glue<"] {
+        if let Some(rest) = function.strip_prefix(glue) {
+            return Some(rest.strip_suffix('>').unwrap_or(rest));
+        }
+    }
+    let passes = ["core::mem::drop", "<alloc::", "alloc::", "core::ptr::drop_in_place", "<core::", "core::mem::manually_drop"];
+    passes.iter().any(|pass| function.starts_with(pass)).then_some("")
+}
+
+fn polls_what_is_in_it(dropped: &str) -> bool {
+    // The tuple in which `select!` and `join!` keep their futures, and the state
+    // of an async function that did not run to its end.
+    dropped.starts_with('(') && dropped.contains(',')
+        || dropped.ends_with("::{{closure}}")
+        || dropped.rsplit("::").next().is_some_and(|last| {
+            last.starts_with("{closure#") || last.starts_with("{async_")
+        })
+        || ["tokio::", "futures_util::", "tokio_util::", "tokio_stream::", "tower::", "async_"]
+            .iter()
+            .any(|krate| dropped.starts_with(krate))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drop_glue_is_told_from_code() {
+        assert_eq!(dropped_type("core::ptr::drop_in_place<(A, B)>"), Some("(A, B)"));
+        assert_eq!(dropped_type("<alloc::vec::Vec<T> as core::ops::drop::Drop>::drop"), Some(""));
+        assert_eq!(dropped_type("app::main::{{closure}}"), None);
+    }
+
+    #[test]
+    fn what_polls_what_is_in_it() {
+        for yes in [
+            "(app::A, app::B)",
+            "tokio::future::maybe_done::MaybeDone<debug_async::future::TrackedFuture<app::A>>",
+            "app::main::{{closure}}::{{closure}}",
+            "app::main::{closure#0}",
+            "app::main::{async_block_env#0}",
+        ] {
+            assert!(polls_what_is_in_it(yes), "{yes}");
+        }
+        for no in ["app::Held", "alloc::vec::Vec<app::A>", "core::option::Option<app::A>", "(app::A)", "()"] {
+            assert!(!polls_what_is_in_it(no), "{no}");
+        }
+    }
+}

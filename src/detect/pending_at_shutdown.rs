@@ -1,0 +1,124 @@
+//! `pending_at_shutdown`: what was left when main returned.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tracing::Level;
+
+use crate::clock;
+use crate::mode::Scope;
+use crate::record::{Flag, Record};
+use crate::registry;
+use crate::report::{self, Report, ReportKind};
+
+/// The tasks of one site that were left.
+#[derive(Debug, Default)]
+struct Left {
+    name: String,
+    tasks: u64,
+    unpolled: u64,
+    oldest: Duration,
+    polls: u64,
+}
+
+/// The tasks that a runtime leaves, by site.
+#[derive(Debug, Default)]
+pub(crate) struct Summary {
+    sites: BTreeMap<(&'static str, u32, u32), Left>,
+}
+
+/// What runtimes that are ending have left so far, by scope. Production keeps no
+/// list of what is alive: there it is the drops that tell.
+static LEFT: Mutex<BTreeMap<u64, Summary>> = Mutex::new(BTreeMap::new());
+
+/// A task was dropped before its end, by a runtime that ends.
+pub(crate) fn dropped(record: &Record, scope: &Scope) {
+    let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
+    left.entry(scope.id()).or_default().add(record);
+}
+
+/// What a runtime that has ended dropped.
+pub(crate) fn dropped_by(scope: &Scope) -> Summary {
+    let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
+    left.remove(&scope.id()).unwrap_or_default()
+}
+
+/// What a runtime still has, in debug mode.
+pub(crate) fn alive_in(scope: &Arc<Scope>) -> Summary {
+    let left = registry::select(|record| {
+        let here = record.debug().is_some_and(|debug| Arc::ptr_eq(&debug.scope, scope));
+        here && record.object().is_task() && !record.is(Flag::DONE)
+    });
+    let mut summary = Summary::default();
+    left.iter().for_each(|record| summary.add(record));
+    summary
+}
+
+impl Summary {
+    /// Adds a task that has not ended.
+    pub(crate) fn add(&mut self, record: &Record) {
+        let location = record.site().location();
+        let key = (location.file(), location.line(), location.column());
+        let left = self.sites.entry(key).or_insert_with(|| Left {
+            name: super::subject(record),
+            ..Left::default()
+        });
+        left.tasks += 1;
+        left.unpolled += u64::from(!record.is(Flag::POLLED));
+        if let Some(debug) = record.debug() {
+            left.oldest = left.oldest.max(debug.age());
+            left.polls += debug.polls();
+        }
+    }
+
+    /// Reports what was left, if anything was: `unseen` tasks more were not ours.
+    pub(crate) fn report(&self, scope: &Arc<Scope>, unseen: usize) {
+        if self.sites.is_empty() {
+            return;
+        }
+        let kind = ReportKind::PendingAtShutdown;
+        let unpolled: u64 = self.sites.values().map(|left| left.unpolled).sum();
+        let level = if unpolled > 0 { Level::WARN } else { kind.level() };
+        report::raise_at(level, kind, None, scope, || {
+            Report::new(kind, scope, self.text(unseen)).help_with(
+                "they were dropped where they stood: await their handles, or tell them to stop \
+                 and wait for it, before main returns",
+            )
+        });
+    }
+
+    fn text(&self, unseen: usize) -> String {
+        let total: u64 = self.sites.values().map(|left| left.tasks).sum();
+        let s = if total == 1 { " was" } else { "s were" };
+        let lines = self.sites.iter().map(|((file, line, column), left)| {
+            format!("{} spawned at {file}:{line}:{column}", left.text())
+        });
+        let mut text = format!("{total} task{s} still pending at shutdown: ");
+        text.push_str(&lines.collect::<Vec<_>>().join("; "));
+        if unseen > 0 {
+            text.push_str(&format!("; and {unseen} that are not tracked"));
+        }
+        text
+    }
+}
+
+impl Left {
+    fn text(&self) -> String {
+        let Left { name, tasks, unpolled, oldest, polls } = self;
+        let times = if *tasks == 1 { String::new() } else { format!("{tasks} × ") };
+        let mut facts = Vec::new();
+        if *unpolled > 0 && *tasks == 1 {
+            facts.push("never polled".to_owned());
+        } else if *unpolled > 0 {
+            facts.push(format!("{unpolled} never polled"));
+        }
+        if *oldest > Duration::ZERO {
+            let oldest = clock::human(*oldest);
+            facts.push(if *tasks == 1 { format!("age {oldest}") } else { format!("oldest {oldest}") });
+            facts.push(format!("{polls} polls"));
+        }
+        let facts = if facts.is_empty() { String::new() } else { format!(" ({})", facts.join(", ")) };
+        format!("{times}{name}{facts}")
+    }
+}

@@ -1,0 +1,45 @@
+//! `polled_after_completion`: a future is polled that has completed.
+//!
+//! Most futures panic then; some return `Pending` for ever, which is worse.
+
+use crate::record::Record;
+use crate::report::{self, Report, ReportKind};
+
+/// Futures that are made to be polled again.
+const FUSED: &[&str] = &["::Fuse<", "::MaybeDone<", "::OptionFuture<", "::TryMaybeDone<"];
+
+fn may_be_polled_again(type_name: &str) -> bool {
+    let outer = type_name.split_inclusive('<').next().unwrap_or(type_name);
+    FUSED.iter().any(|fused| outer.ends_with(fused))
+}
+
+/// A future is about to be polled that has completed.
+pub(crate) fn polled_again(record: &Record) {
+    if may_be_polled_again(record.type_name()) {
+        return;
+    }
+    let kind = ReportKind::PolledAfterCompletion;
+    report::raise(kind, Some(record.site()), &record.scope(), || {
+        let message = format!(
+            "{} was polled again after it had completed, {}",
+            super::subject(record),
+            super::origin(record),
+        );
+        Report::about(record, kind, message).help_with(
+            "leave it once it is ready: in a `select!` loop, guard the branch with `if !done`, \
+             or `fuse()` the future",
+        )
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fused_futures_may() {
+        assert!(may_be_polled_again("futures_util::future::future::fuse::Fuse<app::f::{{closure}}>"));
+        assert!(!may_be_polled_again("app::f::{{closure}}"));
+        assert!(!may_be_polled_again("app::Join<futures_util::future::future::fuse::Fuse<u8>>"));
+    }
+}

@@ -1,0 +1,99 @@
+//! The kinds of finding: one table for names, levels and what each is.
+
+use std::fmt;
+
+use tracing::Level;
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident, $name:literal, $level:ident;)*) => {
+        /// What was found.
+        ///
+        /// Each kind has a `tracing` target of its own, `debug_async::<name>`, so
+        /// that a filter such as
+        /// `RUST_LOG=debug_async=warn,debug_async::slow_poll=off` works.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum ReportKind {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl ReportKind {
+            /// Every kind.
+            pub const ALL: &[ReportKind] = &[$(ReportKind::$variant),*];
+
+            /// Its name, as `ASYNC_DEBUG_DENY` takes it: `never_polled`.
+            pub const fn name(self) -> &'static str {
+                match self { $(ReportKind::$variant => $name),* }
+            }
+
+            /// Its `tracing` target: `debug_async::never_polled`.
+            pub const fn target(self) -> &'static str {
+                match self { $(ReportKind::$variant => concat!("debug_async::", $name)),* }
+            }
+
+            /// The level at which it is reported, unless a report says otherwise.
+            pub const fn level(self) -> Level {
+                match self { $(ReportKind::$variant => Level::$level),* }
+            }
+        }
+
+        /// Calls `$emit!(target)` with the target of a kind as a constant: the
+        /// metadata of a `tracing` event cannot be made at run time.
+        macro_rules! with_target {
+            ($kind:expr, $emit:ident) => {
+                match $kind { $(ReportKind::$variant => $emit!(concat!("debug_async::", $name)),)* }
+            };
+        }
+        pub(crate) use with_target;
+    };
+}
+
+kinds! {
+    /// A future or a task was dropped without one poll, or is alive and was
+    /// never polled. asyncio: "coroutine … was never awaited".
+    NeverPolled, "never_polled", WARN;
+    /// A task returned an `Err` that nobody looked at. asyncio: "Task exception
+    /// was never retrieved".
+    UnretrievedError, "unretrieved_error", ERROR;
+    /// A task panicked and nobody looked at its result.
+    UnretrievedPanic, "unretrieved_panic", ERROR;
+    /// One poll took longer than the threshold: it blocked its thread. asyncio:
+    /// `slow_callback_duration`.
+    SlowPoll, "slow_poll", WARN;
+    /// Dropping a future took longer than the threshold.
+    SlowDrop, "slow_drop", WARN;
+    /// A future was polled again after it had completed.
+    PolledAfterCompletion, "polled_after_completion", WARN;
+    /// A `tracing` span was entered across an await point: it now covers what
+    /// other tasks do on that thread.
+    SpanAcrossAwait, "span_across_await", WARN;
+    /// A large future was spawned.
+    LargeFuture, "large_future", DEBUG;
+    /// Tasks were left when main returned. asyncio: "Task was destroyed but it is
+    /// pending".
+    PendingAtShutdown, "pending_at_shutdown", INFO;
+    /// Most tasks of the runtime are not tracked: findings about them are missing.
+    UntrackedTasks, "untracked_tasks", INFO;
+    /// How often each finding was made whose repeats were held back.
+    Summary, "summary", INFO;
+}
+
+impl ReportKind {
+    /// The kind of that name.
+    pub fn from_name(name: &str) -> Option<ReportKind> {
+        ReportKind::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl fmt::Display for ReportKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A site has a counter for each kind.
+const _: () = assert!(ReportKind::ALL.len() <= crate::site::KINDS);

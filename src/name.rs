@@ -1,0 +1,157 @@
+//! The name of a future, as its author would say it.
+//!
+//! `type_name` of an async fn's future is `app::fetch::{{closure}}`; people say
+//! `app::fetch`. Library types lose their paths, our own wrappers vanish.
+
+/// Crates whose paths say nothing to the reader of a report.
+const LIBRARIES: &[&str] = &[
+    "core", "alloc", "std", "tokio", "tokio_util", "tokio_stream", "futures", "futures_core",
+    "futures_util", "futures_channel", "tracing", "debug_async", "hyper", "hyper_util", "tower",
+    "axum",
+];
+
+/// Wrappers that stand for what they wrap.
+const TRANSPARENT: &[&str] = &[
+    "TrackedFuture", "Expected", "TrackedTask", "Pin", "Box", "Instrumented", "WithDispatch",
+    "AssertUnwindSafe",
+];
+
+/// The name of a future of type `type_name`, created at `line`.
+pub(crate) fn of_future(type_name: &str, line: u32) -> String {
+    let cleaned = clean(type_name);
+    match cleaned.strip_suffix(BLOCK) {
+        Some(function) => format!("async block in {function}, line {line}"),
+        None => cleaned.replace(BLOCK, ""),
+    }
+}
+
+/// The name of a closure given to `spawn_blocking`.
+pub(crate) fn of_closure(type_name: &str, line: u32) -> String {
+    match type_name.strip_suffix(CLOSURE) {
+        Some(function) => format!("closure in {}, line {line}", strip_closures(function)),
+        None => clean(type_name),
+    }
+}
+
+/// The `E` of a `Result<T, E>`, or what was given.
+pub(crate) fn error_type(type_name: &str) -> String {
+    let arguments = type_name
+        .strip_prefix(RESULT)
+        .and_then(|rest| rest.strip_suffix('>'));
+    match arguments.map(split_arguments).as_deref() {
+        Some([_, error]) => clean(error),
+        _ => clean(type_name),
+    }
+}
+
+/// How `type_name` begins for a `Result`, whatever alias it was written by.
+pub(crate) const RESULT: &str = "core::result::Result<";
+
+const CLOSURE: &str = "::{{closure}}";
+/// Stands for "an async block in" while a name is being cleaned.
+const BLOCK: &str = "\u{1}";
+
+fn clean(type_name: &str) -> String {
+    let name = type_name.trim();
+    let Some(open) = name.find('<').filter(|_| !name.starts_with('<')) else {
+        return clean_path(name);
+    };
+    // A closure in a generic function: `app::run<T>::{{closure}}`.
+    if !name.ends_with('>') {
+        return clean_path(name);
+    }
+    let (head, inside) = (&name[..open], &name[open + 1..name.len() - 1]);
+    let head = clean_path(head);
+    let arguments: Vec<String> = split_arguments(inside).into_iter().map(clean).collect();
+    let last = head.rsplit("::").next().unwrap_or(&head);
+    if TRANSPARENT.contains(&last) {
+        if let Some(first) = arguments.into_iter().next() {
+            return first;
+        }
+        return head;
+    }
+    format!("{head}<{}>", arguments.join(", "))
+}
+
+fn clean_path(path: &str) -> String {
+    if let Some(object) = path.strip_prefix("dyn ") {
+        let first = object.split(" + ").next().unwrap_or(object);
+        let name = first.split('<').next().unwrap_or(first);
+        return format!("dyn {}", last_segment(name));
+    }
+    let function = strip_closures(path);
+    let depth = path[function.len()..].matches(CLOSURE).count();
+    let krate = function.split("::").next().unwrap_or(function);
+    let shown = if LIBRARIES.contains(&krate) { last_segment(function) } else { function };
+    // One closure is the body of an async fn; more are blocks inside it.
+    if depth > 1 { format!("{shown}{BLOCK}") } else { shown.to_owned() }
+}
+
+fn strip_closures(path: &str) -> &str {
+    let mut path = path;
+    while let Some(shorter) = path.strip_suffix(CLOSURE) {
+        path = shorter;
+    }
+    path
+}
+
+fn last_segment(path: &str) -> &str {
+    path.rsplit("::").next().unwrap_or(path)
+}
+
+/// Splits `A, B<C, D>` at the commas of its own level.
+fn split_arguments(text: &str) -> Vec<&str> {
+    let (mut depth, mut start, mut parts) = (0i32, 0, Vec::new());
+    for (at, c) in text.char_indices() {
+        match c {
+            '<' | '(' | '[' => depth += 1,
+            // The arrow of `fn() -> T` closes nothing.
+            '>' if text[..at].ends_with('-') => {}
+            '>' | ')' | ']' => depth -= 1,
+            ',' if depth == 0 => {
+                parts.push(text[start..at].trim());
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(text[start..].trim());
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn futures() {
+        for (given, expected) in [
+            ("app::fetch::{{closure}}", "app::fetch"),
+            ("app::main::{{closure}}::{{closure}}", "async block in app::main, line 7"),
+            ("tokio::time::sleep::Sleep", "Sleep"),
+            ("tokio::time::timeout::Timeout<app::fetch::{{closure}}>", "Timeout<app::fetch>"),
+            (
+                "core::pin::Pin<alloc::boxed::Box<dyn core::future::future::Future<Output = ()> + core::marker::Send>>",
+                "dyn Future",
+            ),
+            ("debug_async::future::TrackedFuture<app::fetch::{{closure}}>", "app::fetch"),
+            ("app::run<alloc::string::String>::{{closure}}", "app::run<alloc::string::String>"),
+            ("<app::Server as app::Serve>::serve::{{closure}}", "<app::Server as app::Serve>::serve"),
+            ("app::Connection<app::Tcp>", "app::Connection<app::Tcp>"),
+        ] {
+            assert_eq!(of_future(given, 7), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn closures() {
+        assert_eq!(of_closure("app::main::{{closure}}::{{closure}}", 3), "closure in app::main, line 3");
+        assert_eq!(of_closure("app::work", 3), "app::work");
+    }
+
+    #[test]
+    fn error_types() {
+        assert_eq!(error_type(std::any::type_name::<Result<Vec<(u8, u8)>, std::fmt::Error>>()), "Error");
+        assert_eq!(error_type("core::result::Result<fn(u8) -> u8, app::Lost>"), "app::Lost");
+    }
+}

@@ -1,0 +1,167 @@
+//! What the polls and drops on this thread know of each other.
+//!
+//! Polls nest: a tracked future polls the one it awaits. The frame of a poll tells
+//! the one around it what was already reported, so that one cause is one report.
+//! Frames are put back by guards, so a panic leaves them right.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{self, Instant};
+use crate::record::{Flag, Record};
+
+/// What is known of the innermost poll or drop in progress.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Within {
+    /// How much of the time has been reported, or allowed, further in.
+    pub(super) told: Duration,
+    /// A span left entered has been reported further in.
+    pub(super) span_told: bool,
+    /// Something tracked is being dropped.
+    dropping: bool,
+    /// This thread is there to be blocked.
+    may_block: bool,
+}
+
+thread_local! {
+    static WITHIN: Cell<Within> = const { Cell::new(Within::NOTHING) };
+    /// The drops in progress, outermost first.
+    static DROPS: RefCell<Vec<Dropping>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Within {
+    const NOTHING: Within =
+        Within { told: Duration::ZERO, span_told: false, dropping: false, may_block: false };
+}
+
+fn replace(within: Within) -> Within {
+    WITHIN.try_with(|cell| cell.replace(within)).unwrap_or_default()
+}
+
+fn get() -> Within {
+    WITHIN.try_with(Cell::get).unwrap_or_default()
+}
+
+/// A poll in progress.
+pub(super) struct Frame {
+    around: Within,
+}
+
+impl Frame {
+    #[inline]
+    pub(super) fn enter() -> Frame {
+        let around = get();
+        replace(Within { may_block: around.may_block, ..Within::NOTHING });
+        Frame { around }
+    }
+
+    /// That of a call that may block.
+    pub(super) fn enter_blocking() -> Frame {
+        Frame { around: replace(Within { may_block: true, ..Within::NOTHING }) }
+    }
+
+    /// Ends it, and gives what is known from further in.
+    #[inline]
+    pub(super) fn leave(self) -> Within {
+        get()
+    }
+}
+
+impl Drop for Frame {
+    #[inline]
+    fn drop(&mut self) {
+        replace(self.around);
+    }
+}
+
+/// Tells the frame around what this one knew.
+#[inline]
+pub(super) fn pass_on(within: Within) {
+    if within.told > Duration::ZERO || within.span_told {
+        let around = get();
+        replace(Within {
+            told: around.told + within.told,
+            span_told: around.span_told || within.span_told,
+            ..around
+        });
+    }
+}
+
+/// Tells the frame around of time that has been reported.
+pub(super) fn pass_on_told(told: Duration) {
+    pass_on(Within { told, ..Within::NOTHING });
+}
+
+/// Time that the poll in progress may take: it holds nobody up.
+#[cfg(feature = "rt-multi-thread")]
+pub(crate) fn allow(time: Duration) {
+    pass_on_told(time);
+}
+
+/// Whether this thread is there to be blocked.
+pub(super) fn may_block() -> bool {
+    get().may_block
+}
+
+thread_local! {
+    /// The future that a task runs has just failed as was expected of it.
+    static EXPECTED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Notes that the poll in progress gives an error that is no news.
+pub(crate) fn expect_failure() {
+    let _ = EXPECTED.try_with(|expected| expected.set(true));
+}
+
+/// Whether the poll in progress has given an error that is no news.
+pub(crate) fn take_expected() -> bool {
+    EXPECTED.try_with(|expected| expected.take()).unwrap_or(false)
+}
+
+struct Dropping {
+    record: *const Record,
+    around: Within,
+    start: Option<Instant>,
+}
+
+/// What the drop of an object was like.
+#[derive(Debug, Default)]
+pub(super) struct Dropped {
+    /// How long it took; known in debug mode.
+    pub(super) elapsed: Option<Duration>,
+    pub(super) told: Duration,
+    /// It went down with something else that is tracked.
+    pub(super) within_another: bool,
+}
+
+/// The object of `record` is about to be dropped.
+#[inline]
+pub(super) fn begin_drop(record: &Arc<Record>) {
+    let debug = record.debug();
+    if debug.is_none() && record.is(Flag::POLLED) {
+        return;
+    }
+    let around = replace(Within { dropping: true, ..Within::NOTHING });
+    let start = debug.map(|_| clock::now());
+    let dropping = Dropping { record: Arc::as_ptr(record), around, start };
+    let _ = DROPS.try_with(|drops| drops.borrow_mut().push(dropping));
+}
+
+/// The object of `record` is gone.
+#[inline]
+pub(super) fn end_drop(record: &Arc<Record>) -> Dropped {
+    let ours = |dropping: &mut Dropping| std::ptr::eq(dropping.record, Arc::as_ptr(record));
+    let begun = DROPS.try_with(|drops| drops.borrow_mut().pop_if(ours)).ok().flatten();
+    match begun {
+        Some(Dropping { around, start, .. }) => {
+            let within = replace(around);
+            Dropped {
+                elapsed: start.map(|start| start.elapsed()),
+                told: within.told,
+                within_another: around.dropping,
+            }
+        }
+        None => Dropped { within_another: get().dropping, ..Dropped::default() },
+    }
+}

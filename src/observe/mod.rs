@@ -1,0 +1,178 @@
+//! The one poll body, and the one drop body, of everything that is tracked.
+//!
+//! Futures, tasks, and what is to come all hold a [`Watch`] and go through
+//! [`Watch::poll`], so they cannot disagree on what a slow poll is.
+
+mod frame;
+
+#[cfg(feature = "rt-multi-thread")]
+pub(crate) use self::frame::allow;
+pub(crate) use self::frame::{expect_failure, take_expected};
+
+use std::panic::Location;
+use std::sync::Arc;
+use std::task::Poll;
+
+use self::frame::Frame;
+use crate::clock;
+use crate::detect::{never_polled, pending_at_shutdown, polled_after_completion, slow_drop, slow_poll, span_across_await};
+use crate::mode::Scope;
+use crate::panics;
+use crate::record::{Debugged, Flag, Object, Record};
+use crate::registry;
+
+/// What a wrapper holds: the record of what it wraps, or nothing.
+///
+/// One word. Empty when the mode was off, and in production from the first poll
+/// of a plain future on: nothing more can be found about it.
+#[derive(Debug)]
+pub(crate) struct Watch(Option<Arc<Record>>);
+
+impl Watch {
+    /// Begins to watch a new thing of type `T`.
+    #[inline]
+    pub(crate) fn new<T>(
+        object: Object,
+        name: Option<String>,
+        location: &'static Location<'static>,
+        scope: &Arc<Scope>,
+    ) -> Watch {
+        let record = Record::new::<T>(object, name, location, scope);
+        if let Some(record) = &record {
+            began(record);
+        }
+        Watch(record)
+    }
+
+    pub(crate) fn nothing() -> Watch {
+        Watch(None)
+    }
+
+    pub(crate) fn record(&self) -> Option<&Arc<Record>> {
+        self.0.as_ref()
+    }
+
+    /// Polls through `poll`.
+    #[inline]
+    pub(crate) fn poll<R>(&mut self, poll: impl FnOnce() -> Poll<R>) -> Poll<R> {
+        match &self.0 {
+            None => poll(),
+            Some(record) => match record.debug() {
+                Some(debug) => poll_debugged(record, debug, poll),
+                None => {
+                    record.mark_polled();
+                    if !record.object().is_task() {
+                        self.0 = None;
+                    }
+                    poll()
+                }
+            },
+        }
+    }
+
+    /// The thing is about to be dropped. `self` must be dropped after it.
+    #[inline]
+    pub(crate) fn begin_drop(&self) {
+        if let Some(record) = &self.0 {
+            frame::begin_drop(record);
+        }
+    }
+}
+
+impl Drop for Watch {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(record) = self.0.take() {
+            ended(&record);
+        }
+    }
+}
+
+/// Runs the closure of a blocking task.
+pub(crate) fn call<R>(record: &Record, call: impl FnOnce() -> R) -> R {
+    record.mark_polled();
+    let debug = record.debug();
+    if let (Some(debug), Some(id)) = (debug, tokio::task::try_id()) {
+        let _ = debug.task_id.set(id);
+    }
+    let _frame = debug.map(|_| Frame::enter_blocking());
+    call()
+}
+
+fn began(record: &Arc<Record>) {
+    if record.object().is_task() {
+        panics::watch();
+    }
+    if record.debug().is_some() {
+        registry::enter(record);
+        never_polled::watch_the_living();
+    }
+}
+
+fn poll_debugged<R>(record: &Record, debug: &Debugged, poll: impl FnOnce() -> Poll<R>) -> Poll<R> {
+    if record.is(Flag::DONE) {
+        polled_after_completion::polled_again(record);
+    }
+    if !record.is(Flag::POLLED) {
+        record.mark_polled();
+        if let (true, Some(id)) = (record.object().is_task(), tokio::task::try_id()) {
+            let _ = debug.task_id.set(id);
+        }
+    }
+    let span = span_across_await::current_span();
+    let frame = Frame::enter();
+    let start = clock::now();
+    let result = poll();
+    let elapsed = start.elapsed();
+    let mut within = frame.leave();
+
+    debug.polled_for(elapsed);
+    let threshold = debug.slow_poll();
+    if let Some(own) = slow_poll::judge(elapsed, within.told, threshold) {
+        if !frame::may_block() && slow_poll::report(record, own) {
+            within.told = elapsed;
+        }
+    } else if debug.has_own_threshold() {
+        // What is allowed here is not the fault of those around it either.
+        within.told = elapsed;
+    }
+    if result.is_ready() {
+        record.set(Flag::DONE);
+    } else if !within.span_told && span_across_await::current_span() != span {
+        span_across_await::report(record);
+        within.span_told = true;
+    }
+    frame::pass_on(within);
+    result
+}
+
+/// Something may have been dropped before its time.
+fn judge_unfinished(record: &Arc<Record>, within_another: bool) {
+    let unfinished_task = record.object().is_task() && !record.is(Flag::DONE);
+    if record.is(Flag::POLLED) && !unfinished_task {
+        return;
+    }
+    let scope = record.scope();
+    if scope.is_ending() {
+        if unfinished_task && record.debug().is_none() {
+            pending_at_shutdown::dropped(record, &scope);
+        }
+    } else if !record.is(Flag::POLLED) && !within_another {
+        never_polled::dropped(record);
+    }
+}
+
+/// The thing is gone.
+fn ended(record: &Arc<Record>) {
+    if record.debug().is_some() {
+        registry::leave(record);
+    }
+    let dropped = frame::end_drop(record);
+    judge_unfinished(record, dropped.within_another);
+    let (Some(debug), Some(elapsed)) = (record.debug(), dropped.elapsed) else { return };
+    if let Some(own) = slow_poll::judge(elapsed, dropped.told, debug.slow_poll()) {
+        if slow_drop::report(record, own) {
+            frame::pass_on_told(elapsed);
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! What is known of one tracked thing.
+//!
+//! In production a record is the creation site and a few bits; debug mode adds
+//! [`Detail`]. Records are shared between the wrapper that is polled, the handle
+//! that waits for it, the registry and the reports about it.
+
+use std::any::type_name;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tracing::{Dispatch, Span};
+
+use crate::clock::{self, Instant};
+use crate::mode::{Mode, Scope};
+use crate::name;
+use crate::site::Site;
+use crate::stack::{self, Captured};
+
+/// What sort of thing is tracked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Object {
+    Future,
+    Task,
+    LocalTask,
+    BlockingTask,
+    /// The future that a runtime's `block_on` runs.
+    Root,
+}
+
+impl Object {
+    /// What a report calls it.
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Object::Future => "future",
+            Object::Task => "task",
+            Object::LocalTask => "local task",
+            Object::BlockingTask => "blocking task",
+            Object::Root => "main future",
+        }
+    }
+
+    /// How a report says where it came from.
+    pub(crate) fn born(self) -> &'static str {
+        match self {
+            Object::Future => "created at",
+            Object::Task | Object::LocalTask | Object::BlockingTask => "spawned at",
+            Object::Root => "run at",
+        }
+    }
+
+    pub(crate) fn is_task(self) -> bool {
+        matches!(self, Object::Task | Object::LocalTask | Object::BlockingTask)
+    }
+}
+
+/// A bit of a record's state.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flag(u32);
+
+impl Flag {
+    /// It was polled (a closure: it was called).
+    pub(crate) const POLLED: Flag = Flag(1);
+    /// It completed.
+    pub(crate) const DONE: Flag = Flag(1 << 1);
+    /// The user said that it may be dropped unpolled.
+    pub(crate) const DISCARDED: Flag = Flag(1 << 2);
+    /// The user aborted it: nothing about its end is news.
+    pub(crate) const ABORTED: Flag = Flag(1 << 3);
+    /// It ended with an error or a panic, which [`Record::end`] tells.
+    pub(crate) const FAILED: Flag = Flag(1 << 4);
+    /// Its handle is gone.
+    pub(crate) const UNHELD: Flag = Flag(1 << 5);
+    /// Its result was taken, or is not wanted.
+    pub(crate) const READ: Flag = Flag(1 << 6);
+    /// Its lost result has been reported.
+    pub(crate) const REPORTED: Flag = Flag(1 << 7);
+    /// Somebody is waiting for its result at this moment.
+    pub(crate) const AWAITED: Flag = Flag(1 << 8);
+    /// Its error is one that the user expects.
+    pub(crate) const EXPECTED: Flag = Flag(1 << 9);
+    /// It lives, but was reported as never polled.
+    pub(crate) const SAID_UNPOLLED: Flag = Flag(1 << 10);
+}
+
+/// How a task failed.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// It returned an `Err`.
+    Error {
+        /// The name of the error's type.
+        type_name: String,
+        /// The error as its `Debug` has it, where that could be had.
+        text: Option<String>,
+    },
+    /// It panicked.
+    Panic {
+        message: Option<String>,
+        /// The place, `file:line:column`.
+        place: Option<String>,
+        stack: Captured,
+    },
+}
+
+/// What is known of one tracked thing.
+pub(crate) struct Record {
+    site: &'static Site,
+    type_name: fn() -> &'static str,
+    object: Object,
+    flags: AtomicU32,
+    end: OnceLock<Box<End>>,
+    detail: Option<Box<Detail>>,
+}
+
+/// What debug mode knows besides, and the name if one was given.
+pub(crate) struct Detail {
+    name: Option<Box<str>>,
+    debug: Option<Debugged>,
+}
+
+/// What only debug mode records.
+pub(crate) struct Debugged {
+    pub(crate) created: Instant,
+    pub(crate) stack: Captured,
+    pub(crate) span: Span,
+    pub(crate) dispatch: Dispatch,
+    pub(crate) scope: Arc<Scope>,
+    /// Where the registry keeps it, and tokio's id of the task. Zero: not yet.
+    pub(crate) place: AtomicU64,
+    pub(crate) task_id: OnceLock<tokio::task::Id>,
+    polls: AtomicU64,
+    busy: AtomicU64,
+    /// A threshold of its own for slow polls, in nanoseconds; zero: none.
+    slow_ok: AtomicU64,
+}
+
+// A record is only ever changed through atomics and `OnceLock`s, so no panic
+// leaves it half-changed; the subscriber inside keeps the marker off by itself.
+impl UnwindSafe for Record {}
+impl RefUnwindSafe for Record {}
+
+impl Record {
+    /// A record of a new thing, of type `T`, or `None` when the mode is off.
+    #[inline]
+    pub(crate) fn new<T>(
+        object: Object,
+        name: Option<String>,
+        location: &'static Location<'static>,
+        scope: &Arc<Scope>,
+    ) -> Option<Arc<Record>> {
+        let mode = scope.mode();
+        if mode == Mode::Off {
+            return None;
+        }
+        let detail = (mode == Mode::Debug || name.is_some()).then(|| {
+            let debug = (mode == Mode::Debug).then(|| Debugged::new(scope));
+            Box::new(Detail { name: name.map(String::into_boxed_str), debug })
+        });
+        Some(Arc::new(Record {
+            site: Site::of(location),
+            type_name: type_name::<T>,
+            object,
+            flags: AtomicU32::new(0),
+            end: OnceLock::new(),
+            detail,
+        }))
+    }
+
+    pub(crate) fn site(&self) -> &'static Site {
+        self.site
+    }
+
+    pub(crate) fn object(&self) -> Object {
+        self.object
+    }
+
+    #[inline]
+    pub(crate) fn debug(&self) -> Option<&Debugged> {
+        self.detail.as_ref()?.debug.as_ref()
+    }
+
+    pub(crate) fn given_name(&self) -> Option<&str> {
+        self.detail.as_ref()?.name.as_deref()
+    }
+
+    /// The name that a report uses.
+    pub(crate) fn name(&self) -> String {
+        if let Some(name) = self.given_name() {
+            return name.to_owned();
+        }
+        let line = self.site.location().line();
+        match self.object {
+            Object::BlockingTask => name::of_closure((self.type_name)(), line),
+            _ => name::of_future((self.type_name)(), line),
+        }
+    }
+
+    pub(crate) fn type_name(&self) -> &'static str {
+        (self.type_name)()
+    }
+
+    #[inline]
+    pub(crate) fn is(&self, flag: Flag) -> bool {
+        self.flags.load(Relaxed) & flag.0 != 0
+    }
+
+    /// Sets a flag; true if this call was the one that set it.
+    ///
+    /// Total order: the end of a task and the end of its handle each set a flag
+    /// and then look at the other's, and one of them must see both.
+    pub(crate) fn set(&self, flag: Flag) -> bool {
+        self.flags.fetch_or(flag.0, SeqCst) & flag.0 == 0
+    }
+
+    #[inline]
+    pub(crate) fn mark_polled(&self) {
+        if !self.is(Flag::POLLED) {
+            self.set(Flag::POLLED);
+            self.site.mark_polled();
+        }
+    }
+
+    /// How it failed, if it did.
+    pub(crate) fn end(&self) -> Option<&End> {
+        self.end.get().map(|end| &**end)
+    }
+
+    pub(crate) fn set_end(&self, end: End) {
+        let _ = self.end.set(Box::new(end));
+    }
+
+    /// The scope it was created in; in production, the one of this thread.
+    pub(crate) fn scope(&self) -> Arc<Scope> {
+        match self.debug() {
+            Some(debug) => Arc::clone(&debug.scope),
+            None => Scope::current(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Record {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Record")
+            .field("object", &self.object)
+            .field("name", &self.name())
+            .field("site", &self.site)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Debugged {
+    fn new(scope: &Arc<Scope>) -> Debugged {
+        Debugged {
+            created: clock::now(),
+            stack: stack::capture(scope.settings().stack),
+            span: Span::current(),
+            dispatch: tracing::dispatcher::get_default(Clone::clone),
+            scope: Arc::clone(scope),
+            place: AtomicU64::new(0),
+            task_id: OnceLock::new(),
+            polls: AtomicU64::new(0),
+            busy: AtomicU64::new(0),
+            slow_ok: AtomicU64::new(0),
+        }
+    }
+
+    /// Counts one poll. Only the thread that polls writes these, so a load and a
+    /// store do.
+    #[inline]
+    pub(crate) fn polled_for(&self, elapsed: Duration) {
+        self.polls.store(self.polls.load(Relaxed) + 1, Relaxed);
+        let nanos = self.busy.load(Relaxed) + elapsed.as_nanos() as u64;
+        self.busy.store(nanos, Relaxed);
+    }
+
+    pub(crate) fn polls(&self) -> u64 {
+        self.polls.load(Relaxed)
+    }
+
+    pub(crate) fn busy(&self) -> Duration {
+        Duration::from_nanos(self.busy.load(Relaxed))
+    }
+
+    pub(crate) fn age(&self) -> Duration {
+        clock::now().saturating_duration_since(self.created)
+    }
+
+    pub(crate) fn set_slow_ok(&self, threshold: Duration) {
+        let nanos = u64::try_from(threshold.as_nanos()).unwrap_or(u64::MAX);
+        self.slow_ok.store(nanos.max(1), Relaxed);
+    }
+
+    /// Whether it has a threshold of its own.
+    #[inline]
+    pub(crate) fn has_own_threshold(&self) -> bool {
+        self.slow_ok.load(Relaxed) != 0
+    }
+
+    /// From when on a poll or a drop of this object is slow.
+    #[inline]
+    pub(crate) fn slow_poll(&self) -> Duration {
+        match self.slow_ok.load(Relaxed) {
+            0 => self.scope.settings().slow_poll(),
+            nanos => Duration::from_nanos(nanos),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What is alive, in debug mode.
+//!
+//! A few slabs, each under its own mutex, of which a thread uses one: creating
+//! and dropping do not contend, and looking at all of it stops nobody for long.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use slab::Slab;
+
+use crate::record::Record;
+
+const SHARDS: usize = 32;
+
+static ALIVE: [Mutex<Slab<Arc<Record>>>; SHARDS] = [const { Mutex::new(Slab::new()) }; SHARDS];
+
+fn shard(index: usize) -> MutexGuard<'static, Slab<Arc<Record>>> {
+    ALIVE[index].lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The shard of this thread.
+fn mine() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static MINE: Cell<usize> = Cell::new(NEXT.fetch_add(1, Relaxed) % SHARDS);
+    }
+    MINE.try_with(Cell::get).unwrap_or(0)
+}
+
+/// Enters a record of debug mode; others are not kept.
+pub(crate) fn enter(record: &Arc<Record>) {
+    let Some(debug) = record.debug() else { return };
+    let index = mine();
+    let key = shard(index).insert(Arc::clone(record));
+    // Zero means that it is not in here.
+    debug.place.store((key * SHARDS + index + 1) as u64, Relaxed);
+    if record.object().is_task() {
+        debug.scope.task_began();
+    }
+}
+
+/// Takes it out again.
+pub(crate) fn leave(record: &Record) {
+    let Some(debug) = record.debug() else { return };
+    let Some(place) = debug.place.swap(0, Relaxed).checked_sub(1) else { return };
+    let (key, index) = (place as usize / SHARDS, place as usize % SHARDS);
+    let removed = shard(index).try_remove(key);
+    drop(removed);
+    if record.object().is_task() {
+        debug.scope.task_ended();
+    }
+}
+
+/// Every living record that `wanted` says yes to. `wanted` runs under a lock and
+/// must only look at the record.
+pub(crate) fn select(wanted: impl Fn(&Record) -> bool) -> Vec<Arc<Record>> {
+    let mut found = Vec::new();
+    for index in 0..SHARDS {
+        let alive = shard(index);
+        found.extend(alive.iter().map(|(_, r)| r).filter(|r| wanted(r)).map(Arc::clone));
+    }
+    found
+}

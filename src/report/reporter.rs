@@ -1,0 +1,319 @@
+//! The thread that reports: off the workers, one report after the other.
+//!
+//! Everything it does not yet have in hand is in one [`State`] under one mutex.
+//! Findings are rare, so the mutex is; and no code of the user's (hooks,
+//! subscribers, `Debug`, `Drop`) runs while it is held.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tracing::Level;
+
+use super::grace::{self, Flush, Grace, Pending};
+use super::{Report, ReportKind, exit, limit, sink};
+use crate::clock::{self, Instant};
+use crate::mode::{Scope, silence_this_thread};
+use crate::notice;
+use crate::site::Site;
+
+pub(crate) use super::grace::{Deferred, Until};
+
+/// How many reports may wait. Past that they are lost, and counted.
+const QUEUE: usize = 1_024;
+
+/// How long a flush waits for a hook or a subscriber that blocks.
+const FLUSH_LIMIT: Duration = Duration::from_secs(5);
+
+static STATE: Mutex<State> = Mutex::new(State::new());
+/// Something is to be done.
+static WORK: Condvar = Condvar::new();
+/// A flush is done.
+static DONE: Condvar = Condvar::new();
+
+struct State {
+    thread: Thread,
+    queue: VecDeque<Report>,
+    lost: u64,
+    grace: Option<Grace>,
+    flushes: Vec<Flush>,
+    /// Tickets of flushes: the last one given out, and the last one done.
+    asked: u64,
+    done: u64,
+    watches: Vec<Watch>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Thread {
+    No,
+    Yes,
+    /// It cannot be started; reports are printed where they are made.
+    Never,
+}
+
+/// Something to be done every so often.
+struct Watch {
+    due: Instant,
+    look: Box<dyn FnMut() -> Option<Duration> + Send>,
+}
+
+impl State {
+    const fn new() -> State {
+        State {
+            thread: Thread::No,
+            queue: VecDeque::new(),
+            lost: 0,
+            grace: None,
+            flushes: Vec::new(),
+            asked: 0,
+            done: 0,
+            watches: Vec::new(),
+        }
+    }
+
+    fn grace(&mut self) -> &mut Grace {
+        self.grace.get_or_insert_default()
+    }
+}
+
+thread_local! {
+    static IS_REPORTER: Cell<bool> = const { Cell::new(false) };
+}
+
+fn state() -> MutexGuard<'static, State> {
+    STATE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Counts a finding, and reports it unless it is one of many.
+pub(crate) fn raise(
+    kind: ReportKind,
+    site: Option<&'static Site>,
+    scope: &Arc<Scope>,
+    make: impl FnOnce() -> Report,
+) {
+    raise_at(kind.level(), kind, site, scope, make);
+}
+
+/// The same, at another level than the kind's own.
+pub(crate) fn raise_at(
+    level: Level,
+    kind: ReportKind,
+    site: Option<&'static Site>,
+    scope: &Arc<Scope>,
+    make: impl FnOnce() -> Report,
+) {
+    scope.count(kind, level);
+    let ordinal = site.map_or(1, |site| site.count(kind.index()));
+    if limit::admits(ordinal - 1, ordinal) {
+        push(make().at_level(level));
+    }
+}
+
+fn push(report: Report) {
+    let mut state = running();
+    let unsent = match state.thread {
+        Thread::Never => Some(report),
+        _ if state.queue.len() >= QUEUE => {
+            state.lost += 1;
+            drop(state);
+            drop(report);
+            return;
+        }
+        _ => {
+            state.queue.push_back(report);
+            None
+        }
+    };
+    drop(state);
+    WORK.notify_one();
+    if let Some(report) = unsent {
+        notice::to_stderr(&format!("{} {}: {report}\n", report.level(), report.kind().target()));
+    }
+}
+
+/// Keeps a finding to be judged later. Those of one kind, site and scope wait as
+/// one if there is a site; `make` is only called for the first of them.
+pub(crate) fn defer(
+    kind: ReportKind,
+    site: Option<&'static Site>,
+    scope: &Arc<Scope>,
+    make: impl FnOnce() -> Deferred,
+) {
+    let key = site.map(|site| grace::key(kind, site, scope.id()));
+    if let Some(key) = key {
+        if running().grace().count(key) {
+            return;
+        }
+    }
+    // Runs code of the user's (the subscriber, for the span): no lock.
+    let deferred = make();
+    let mut state = running();
+    let (replaced, refused) = match key {
+        Some(key) => (state.grace().add(key, deferred), None),
+        None => (None, state.grace().add_apart(deferred)),
+    };
+    state.lost += u64::from(refused.is_some());
+    drop(state);
+    drop((replaced, refused));
+    WORK.notify_one();
+}
+
+/// Calls `look` on the reporter's thread after `first`, and again after each
+/// duration that it gives, till it gives none.
+pub(crate) fn every(first: Duration, look: impl FnMut() -> Option<Duration> + Send + 'static) {
+    let watch = Watch { due: clock::now() + first, look: Box::new(look) };
+    running().watches.push(watch);
+    WORK.notify_one();
+}
+
+/// Hands on all that a scope has to tell, and judges all of it.
+pub(crate) fn flush_at_end(scope: &Arc<Scope>) {
+    flush(Until::End, Some(scope.id()));
+}
+
+/// See [`super::flush`].
+pub(super) fn flush(until: Until, scope: Option<u64>) {
+    if IS_REPORTER.try_with(Cell::get).unwrap_or(false) {
+        return;
+    }
+    let mut state = state();
+    if state.thread != Thread::Yes {
+        return;
+    }
+    state.asked += 1;
+    let ticket = state.asked;
+    state.flushes.push(Flush { until, scope });
+    WORK.notify_one();
+    let waited = DONE.wait_timeout_while(state, FLUSH_LIMIT, |state| state.done < ticket);
+    let (state, result) = waited.unwrap_or_else(PoisonError::into_inner);
+    drop(state);
+    if result.timed_out() {
+        notice::to_stderr("WARN debug_async: a report hook or a subscriber blocks; reports may be lost\n");
+    }
+}
+
+/// The state, with the thread started.
+fn running() -> MutexGuard<'static, State> {
+    let mut state = state();
+    if state.thread == Thread::No {
+        let spawned = std::thread::Builder::new().name("debug-async".into()).spawn(run);
+        state.thread = match spawned {
+            Ok(_) => Thread::Yes,
+            Err(_) => Thread::Never,
+        };
+        exit::at_exit();
+    }
+    state
+}
+
+fn run() {
+    IS_REPORTER.set(true);
+    silence_this_thread();
+    loop {
+        let work = next_work();
+        work.watches.into_iter().for_each(|watch| survive(|| look(watch)));
+        work.reports.into_iter().for_each(|report| survive(|| tell(report)));
+        work.pending.into_iter().for_each(|pending| survive(|| judge(pending)));
+        if work.at_exit {
+            survive(limit::tell_rest);
+        }
+        if work.lost > 0 {
+            let lost = work.lost;
+            survive(|| notice::say(&format!("{lost} reports were lost: the queue was full")));
+        }
+        if let Some(ticket) = work.ticket {
+            state().done = ticket;
+            DONE.notify_all();
+        }
+    }
+}
+
+/// A subscriber may panic wherever a span of its own is dropped; this thread goes
+/// on.
+fn survive(work: impl FnOnce()) {
+    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+}
+
+struct Work {
+    reports: VecDeque<Report>,
+    pending: Vec<Pending>,
+    watches: Vec<Watch>,
+    lost: u64,
+    /// The last flush that is done when this is done.
+    ticket: Option<u64>,
+    at_exit: bool,
+}
+
+/// Waits till there is something to do.
+fn next_work() -> Work {
+    let mut state = state();
+    loop {
+        let now = clock::now();
+        let flushes = std::mem::take(&mut state.flushes);
+        let pending = state.grace().take(now, &flushes);
+        let watches: Vec<Watch> = state.watches.extract_if(.., |watch| watch.due <= now).collect();
+        let ticket = (!flushes.is_empty()).then_some(state.asked);
+        if ticket.is_some() || !(state.queue.is_empty() && pending.is_empty() && watches.is_empty()) {
+            return Work {
+                reports: std::mem::take(&mut state.queue),
+                pending,
+                watches,
+                lost: std::mem::take(&mut state.lost),
+                ticket,
+                at_exit: flushes.iter().any(|flush| flush.until == Until::End && flush.scope.is_none()),
+            };
+        }
+        let judged = state.grace().next_due();
+        let next = state.watches.iter().map(|watch| watch.due).chain(judged).min();
+        state = match next {
+            None => WORK.wait(state).unwrap_or_else(PoisonError::into_inner),
+            Some(due) => {
+                let left = due.saturating_duration_since(now);
+                WORK.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+    }
+}
+
+fn look(mut watch: Watch) {
+    if let Some(again) = (watch.look)() {
+        watch.due = clock::now() + again;
+        state().watches.push(watch);
+    }
+}
+
+/// Hands on one report, with the count as it is by now.
+fn tell(mut report: Report) {
+    if let Some(site) = report.site {
+        let kind = report.kind.index();
+        let found = site.found(kind).max(1);
+        // Its like has been told meanwhile, with a count that includes it.
+        if site.told(kind) >= found {
+            return;
+        }
+        site.set_told(kind, found);
+        report.count = found;
+    }
+    report.resolve();
+    report.scope.keep_line(&report.message);
+    sink::deliver(&report);
+}
+
+/// Asks a deferred finding whether it still stands, and tells it if so.
+fn judge(pending: Pending) {
+    let Pending { deferred: Deferred { report, stands, .. }, count } = pending;
+    if !stands() {
+        return;
+    }
+    let before = report.site.map_or(0, |site| site.found(report.kind.index()));
+    for _ in 0..count {
+        report.scope.count(report.kind, report.level);
+        if let Some(site) = report.site {
+            site.count(report.kind.index());
+        }
+    }
+    if limit::admits(before, before + count) {
+        tell(report);
+    }
+}

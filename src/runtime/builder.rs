@@ -1,0 +1,235 @@
+//! What a runtime is to be like.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::LocalOptions;
+
+use super::{LocalRuntime, Runtime};
+use crate::config::{Config, Environment, SwitchedTo};
+use crate::mode::{self, Mode, Scope};
+
+/// Builds a runtime: [`tokio::runtime::Builder`] with [`debug`](Builder::debug)
+/// and [`config`](Builder::config).
+///
+/// A method that is not here is reached through [`as_tokio`](Builder::as_tokio).
+///
+/// # Examples
+///
+/// ```
+/// use debug_async::runtime::Builder;
+///
+/// let mut builder = Builder::new_current_thread();
+/// builder.enable_all().debug(true);
+/// let runtime = builder.build()?;
+/// assert!(runtime.block_on(async { debug_async::is_debug() }));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct Builder {
+    inner: tokio::runtime::Builder,
+    debug: Option<bool>,
+    config: Config,
+    is_test: bool,
+    on_thread_start: Option<Callback>,
+}
+
+type Callback = Arc<dyn Fn() + Send + Sync>;
+
+macro_rules! forward {
+    ($($(#[$attribute:meta])* $name:ident($($argument:ident: $type:ty),*);)*) => {$(
+        $(#[$attribute])*
+        #[doc = concat!("See [`tokio::runtime::Builder::", stringify!($name), "`].")]
+        pub fn $name(&mut self, $($argument: $type),*) -> &mut Self {
+            self.inner.$name($($argument),*);
+            self
+        }
+    )*};
+}
+
+impl Builder {
+    fn new(inner: tokio::runtime::Builder) -> Builder {
+        Builder {
+            inner,
+            debug: None,
+            config: Config::new(),
+            is_test: false,
+            on_thread_start: None,
+        }
+    }
+
+    /// See [`tokio::runtime::Builder::new_current_thread`].
+    pub fn new_current_thread() -> Builder {
+        Builder::new(tokio::runtime::Builder::new_current_thread())
+    }
+
+    /// See [`tokio::runtime::Builder::new_multi_thread`].
+    #[cfg(feature = "rt-multi-thread")]
+    pub fn new_multi_thread() -> Builder {
+        Builder::new(tokio::runtime::Builder::new_multi_thread())
+    }
+
+    /// Switches debug mode on (`true`) or to production (`false`), whatever the
+    /// environment says. Without this, the environment decides.
+    pub fn debug(&mut self, debug: bool) -> &mut Self {
+        self.debug = Some(debug);
+        self
+    }
+
+    /// Settings that hold for this runtime, over those of the environment.
+    pub fn config(&mut self, config: Config) -> &mut Self {
+        self.config = config;
+        self
+    }
+
+    /// The threshold of slow polls: [`Config::slow_poll`] alone.
+    pub fn slow_poll(&mut self, threshold: Duration) -> &mut Self {
+        self.config = std::mem::take(&mut self.config).slow_poll(threshold);
+        self
+    }
+
+    /// tokio's builder in it, for what is not forwarded here.
+    ///
+    /// The callback of `on_thread_start` is this crate's: set yours with
+    /// [`on_thread_start`](Builder::on_thread_start).
+    pub fn as_tokio(&mut self) -> &mut tokio::runtime::Builder {
+        &mut self.inner
+    }
+
+    /// See [`tokio::runtime::Builder::on_thread_start`].
+    pub fn on_thread_start<F>(&mut self, f: F) -> &mut Self
+    where
+        F: Fn() + Send + Sync + 'static,
+    {
+        self.on_thread_start = Some(Arc::new(f));
+        self
+    }
+
+    /// See [`tokio::runtime::Builder::on_thread_stop`].
+    pub fn on_thread_stop<F>(&mut self, f: F) -> &mut Self
+    where
+        F: Fn() + Send + Sync + 'static,
+    {
+        self.inner.on_thread_stop(f);
+        self
+    }
+
+    /// See [`tokio::runtime::Builder::on_thread_park`].
+    pub fn on_thread_park<F>(&mut self, f: F) -> &mut Self
+    where
+        F: Fn() + Send + Sync + 'static,
+    {
+        self.inner.on_thread_park(f);
+        self
+    }
+
+    /// See [`tokio::runtime::Builder::on_thread_unpark`].
+    pub fn on_thread_unpark<F>(&mut self, f: F) -> &mut Self
+    where
+        F: Fn() + Send + Sync + 'static,
+    {
+        self.inner.on_thread_unpark(f);
+        self
+    }
+
+    /// See [`tokio::runtime::Builder::thread_name_fn`].
+    pub fn thread_name_fn<F>(&mut self, f: F) -> &mut Self
+    where
+        F: Fn() -> String + Send + Sync + 'static,
+    {
+        self.inner.thread_name_fn(f);
+        self
+    }
+
+    forward! {
+        enable_all();
+        #[cfg(feature = "net")]
+        enable_io();
+        #[cfg(feature = "time")]
+        enable_time();
+        #[cfg(feature = "test-util")]
+        start_paused(start_paused: bool);
+        #[track_caller]
+        worker_threads(val: usize);
+        #[track_caller]
+        max_blocking_threads(val: usize);
+        name(val: impl Into<String>);
+        thread_name(val: impl Into<String>);
+        thread_stack_size(val: usize);
+        thread_keep_alive(duration: Duration);
+        #[track_caller]
+        global_queue_interval(val: u32);
+        event_interval(val: u32);
+    }
+
+    /// See [`tokio::runtime::Builder::build`].
+    ///
+    /// # Errors
+    ///
+    /// As tokio's: if threads or the I/O driver cannot be had.
+    pub fn build(&mut self) -> io::Result<Runtime> {
+        let scope = self.scope();
+        Ok(Runtime::new_in(self.inner.build()?, scope))
+    }
+
+    /// See [`tokio::runtime::Builder::build_local`].
+    ///
+    /// # Errors
+    ///
+    /// As tokio's.
+    ///
+    /// # Panics
+    ///
+    /// As tokio's: if this is not a builder of a `current_thread` runtime.
+    #[track_caller]
+    pub fn build_local(&mut self, options: LocalOptions) -> io::Result<LocalRuntime> {
+        let scope = self.scope();
+        Ok(LocalRuntime::new_in(self.inner.build_local(options)?, scope))
+    }
+
+    /// A runtime that runs a test: debug mode is on by itself.
+    pub(super) fn for_test(&mut self) -> &mut Self {
+        self.is_test = true;
+        self
+    }
+
+    /// The switch and settings of the runtime to be built, which its threads enter
+    /// as they start.
+    fn scope(&mut self) -> Arc<Scope> {
+        // Says what is wrong in the environment, once.
+        Scope::process();
+        let environment = Environment::read();
+        let config = self.config.clone().over(environment.config);
+        let scope = Scope::new(self.mode(environment.switch), config);
+        let (entered, user) = (Arc::clone(&scope), self.on_thread_start.clone());
+        self.inner.on_thread_start(move || {
+            mode::stay_in(&entered);
+            if let Some(user) = &user {
+                user();
+            }
+        });
+        scope
+    }
+
+    fn mode(&self, switch: Option<SwitchedTo>) -> Mode {
+        match (self.debug, switch) {
+            (Some(true), _) => Mode::Debug,
+            (Some(false), _) => Mode::Production,
+            (None, Some(SwitchedTo::Off)) => Mode::Off,
+            (None, _) if self.is_test => Mode::Debug,
+            // As the process is: `set_debug` may have been called before.
+            (None, _) => Scope::process().mode(),
+        }
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("inner", &self.inner)
+            .field("debug", &self.debug)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}

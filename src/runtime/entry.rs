@@ -1,0 +1,149 @@
+//! What `#[debug_async::main]` and `#[debug_async::test]` run.
+
+use std::future::Future;
+use std::panic::Location;
+use std::process::{ExitCode, Termination};
+use std::sync::Arc;
+
+use tokio::runtime::LocalOptions;
+
+use super::{Builder, LocalRuntime, Runtime};
+use crate::config::Deny;
+use crate::kind::ReportKind;
+use crate::mode::Scope;
+use crate::notice;
+use crate::report;
+
+/// A runtime of either sort, as far as a main function is concerned.
+trait Runs: Sized {
+    fn build(builder: &mut Builder) -> std::io::Result<Self>;
+    fn scope(&self) -> &Arc<Scope>;
+    fn run<F: Future>(&self, body: F, location: &'static Location<'static>) -> F::Output;
+}
+
+impl Runs for Runtime {
+    fn build(builder: &mut Builder) -> std::io::Result<Self> {
+        builder.build()
+    }
+    fn scope(&self) -> &Arc<Scope> {
+        Runtime::scope(self)
+    }
+    fn run<F: Future>(&self, body: F, location: &'static Location<'static>) -> F::Output {
+        self.block_on_at(body, location)
+    }
+}
+
+impl Runs for LocalRuntime {
+    fn build(builder: &mut Builder) -> std::io::Result<Self> {
+        builder.build_local(LocalOptions::default())
+    }
+    fn scope(&self) -> &Arc<Scope> {
+        LocalRuntime::scope(self)
+    }
+    fn run<F: Future>(&self, body: F, location: &'static Location<'static>) -> F::Output {
+        self.block_on_at(body, location)
+    }
+}
+
+/// Tells all there is to tell when it is dropped: also when main panics.
+struct Ending(Arc<Scope>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        report::flush_at_end(&self.0);
+    }
+}
+
+fn run<R: Runs, F: Future>(
+    mut builder: Builder,
+    body: F,
+    location: &'static Location<'static>,
+) -> (F::Output, Arc<Scope>) {
+    let runtime = R::build(&mut builder).expect("Failed building the Runtime");
+    let scope = Arc::clone(runtime.scope());
+    let ending = Ending(Arc::clone(&scope));
+    let output = {
+        // Dropped before `ending`, and so are the tasks that it leaves.
+        let runtime = runtime;
+        runtime.run(body, location)
+    };
+    drop(ending);
+    (output, scope)
+}
+
+/// The findings that are denied, as a line to read, if there are any.
+fn denied(scope: &Scope) -> Option<String> {
+    let deny = &scope.settings().deny;
+    let found: Vec<(ReportKind, u64)> = match deny {
+        Deny::Nothing => return None,
+        Deny::All if scope.severe() == 0 => return None,
+        _ => scope.found().into_iter().filter(|(kind, _)| deny.denies(*kind)).collect(),
+    };
+    (!found.is_empty()).then(|| list(&found))
+}
+
+fn list(found: &[(ReportKind, u64)]) -> String {
+    let found: Vec<String> = found.iter().map(|(kind, count)| format!("{count} × {kind}")).collect();
+    found.join(", ")
+}
+
+fn main_in<R: Runs, F>(builder: Builder, body: F, location: &'static Location<'static>) -> F::Output
+where
+    F: Future,
+    F::Output: Termination,
+{
+    let (output, scope) = run::<R, F>(builder, body, location);
+    if let Some(denied) = denied(&scope) {
+        // What main returned is said as it would have been, an `Err` for one.
+        let _code: ExitCode = output.report();
+        notice::to_stderr(&format!("ERROR debug_async: denied by ASYNC_DEBUG_DENY: {denied}\n"));
+        std::process::exit(1);
+    }
+    output
+}
+
+#[track_caller]
+fn test_in<R: Runs, F: Future>(
+    mut builder: Builder,
+    body: F,
+    location: &'static Location<'static>,
+) -> F::Output {
+    builder.for_test();
+    let (output, scope) = run::<R, F>(builder, body, location);
+    if scope.severe() > 0 {
+        let lines: Vec<String> = scope.lines().iter().map(|line| format!("\n  {line}")).collect();
+        panic!("debug_async made reports in this test: {}{}", list(&scope.found()), lines.concat());
+    }
+    output
+}
+
+macro_rules! runners {
+    ($($main:ident, $other:ident, $test:ident: $runtime:ty;)*) => {$(
+        #[doc(hidden)]
+        #[track_caller]
+        pub fn $main<F>(builder: Builder, body: F) -> F::Output
+        where
+            F: Future,
+            F::Output: Termination,
+        {
+            main_in::<$runtime, F>(builder, body, Location::caller())
+        }
+
+        #[doc(hidden)]
+        #[track_caller]
+        pub fn $other<F: Future>(builder: Builder, body: F) -> F::Output {
+            run::<$runtime, F>(builder, body, Location::caller()).0
+        }
+
+        #[doc(hidden)]
+        #[track_caller]
+        pub fn $test<F: Future>(builder: Builder, body: F) -> F::Output {
+            test_in::<$runtime, F>(builder, body, Location::caller())
+        }
+    )*};
+}
+
+runners! {
+    run_main, run_entry, run_test: Runtime;
+    run_main_local, run_entry_local, run_test_local: LocalRuntime;
+}

@@ -1,0 +1,27 @@
+//! Runtimes, as in [`tokio::runtime`], each with a debug switch of its own.
+//!
+//! ```
+//! use debug_async::runtime::Builder;
+//!
+//! let runtime = Builder::new_current_thread().enable_all().debug(true).build()?;
+//! let answer = runtime.block_on(async { debug_async::spawn!(async { 42 }).await });
+//! assert_eq!(answer.unwrap(), 42);
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+mod builder;
+mod coverage;
+pub(crate) mod entry;
+mod handle;
+mod local;
+mod owned;
+#[allow(clippy::module_inception)]
+mod runtime;
+
+pub use self::builder::Builder;
+pub use self::handle::{EnterGuard, Handle};
+pub use self::local::LocalRuntime;
+pub use self::runtime::Runtime;
+
+#[doc(no_inline)]
+pub use tokio::runtime::{Id, LocalOptions, RuntimeFlavor, RuntimeMetrics, TryCurrentError};

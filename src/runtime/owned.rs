@@ -1,0 +1,59 @@
+//! What the two sorts of runtime have in common: how they begin and end.
+
+use std::sync::Arc;
+
+use super::{Handle, coverage};
+use crate::detect::pending_at_shutdown;
+use crate::mode::{self, Mode, Scope};
+
+/// A runtime of ours, of either sort.
+#[derive(Debug)]
+pub(super) struct Owned<R> {
+    /// Always there till the drop.
+    inner: Option<R>,
+    handle: Handle,
+}
+
+impl<R> Owned<R> {
+    pub(super) fn new(inner: R, handle: tokio::runtime::Handle, scope: Arc<Scope>) -> Owned<R> {
+        mode::began(&handle, &scope);
+        coverage::watch(&handle, &scope);
+        Owned { inner: Some(inner), handle: Handle::new(handle, scope) }
+    }
+
+    pub(super) fn inner(&self) -> &R {
+        match &self.inner {
+            Some(inner) => inner,
+            None => unreachable!("only `end` takes it, which the drop calls"),
+        }
+    }
+
+    pub(super) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    pub(super) fn scope(&self) -> &Arc<Scope> {
+        self.handle.scope()
+    }
+
+    /// Ends it by way of `end`, and says what it left.
+    pub(super) fn end(&mut self, end: impl FnOnce(R)) {
+        let Some(inner) = self.inner.take() else { return };
+        let scope = self.scope();
+        let _entered = mode::enter(Some(Arc::clone(scope)));
+        let alive = pending_at_shutdown::alive_in(scope);
+        if scope.mode() == Mode::Debug {
+            alive.report(scope, coverage::unseen(&self.handle, scope));
+        }
+        scope.end();
+        end(inner);
+        pending_at_shutdown::dropped_by(scope).report(scope, 0);
+        mode::ended(self.handle.id());
+    }
+}
+
+impl<R> Drop for Owned<R> {
+    fn drop(&mut self) {
+        self.end(drop);
+    }
+}

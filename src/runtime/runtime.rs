@@ -1,0 +1,120 @@
+//! A runtime.
+
+use std::fmt;
+use std::future::Future;
+#[cfg(feature = "rt-multi-thread")]
+use std::io;
+use std::ops::Deref;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::handle::Root;
+use super::owned::Owned;
+#[cfg(feature = "rt-multi-thread")]
+use super::Builder;
+use super::{EnterGuard, Handle};
+use crate::mode::{self, Scope};
+use crate::task::JoinHandle;
+
+/// A runtime, as [`tokio::runtime::Runtime`], with a switch of its own. Made by
+/// [`Builder::build`].
+///
+/// When it is dropped, the tasks that it leaves are reported in one summary.
+pub struct Runtime(Owned<tokio::runtime::Runtime>);
+
+impl UnwindSafe for Runtime {}
+impl RefUnwindSafe for Runtime {}
+
+impl Runtime {
+    /// See [`tokio::runtime::Runtime::new`]. The environment decides on the mode.
+    ///
+    /// # Errors
+    ///
+    /// As tokio's.
+    #[cfg(feature = "rt-multi-thread")]
+    pub fn new() -> io::Result<Runtime> {
+        Builder::new_multi_thread().enable_all().build()
+    }
+
+    pub(super) fn new_in(inner: tokio::runtime::Runtime, scope: Arc<Scope>) -> Runtime {
+        let handle = inner.handle().clone();
+        Runtime(Owned::new(inner, handle, scope))
+    }
+
+    pub(super) fn scope(&self) -> &Arc<Scope> {
+        self.0.scope()
+    }
+
+    /// See [`tokio::runtime::Runtime::handle`].
+    pub fn handle(&self) -> &Handle {
+        self.0.handle()
+    }
+
+    /// See [`tokio::runtime::Runtime::spawn`]. The task is tracked.
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.handle().spawn(future)
+    }
+
+    /// See [`tokio::runtime::Runtime::spawn_blocking`]. The call is tracked.
+    #[track_caller]
+    pub fn spawn_blocking<F, R>(&self, func: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.handle().spawn_blocking(func)
+    }
+
+    /// See [`tokio::runtime::Runtime::block_on`]. In debug mode, the future is
+    /// tracked.
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.block_on_at(future, Location::caller())
+    }
+
+    #[track_caller]
+    pub(super) fn block_on_at<F: Future>(
+        &self,
+        future: F,
+        location: &'static Location<'static>,
+    ) -> F::Output {
+        let _entered = mode::enter(Some(Arc::clone(self.scope())));
+        self.0.inner().block_on(Root::new(future, location, self.scope()))
+    }
+
+    /// See [`tokio::runtime::Runtime::enter`].
+    pub fn enter(&self) -> EnterGuard<'_> {
+        self.handle().enter()
+    }
+
+    /// See [`tokio::runtime::Runtime::shutdown_timeout`].
+    pub fn shutdown_timeout(mut self, duration: Duration) {
+        self.0.end(|inner| inner.shutdown_timeout(duration));
+    }
+
+    /// See [`tokio::runtime::Runtime::shutdown_background`].
+    pub fn shutdown_background(mut self) {
+        self.0.end(tokio::runtime::Runtime::shutdown_background);
+    }
+}
+
+/// What is not tracked is tokio's own.
+impl Deref for Runtime {
+    type Target = tokio::runtime::Runtime;
+
+    fn deref(&self) -> &tokio::runtime::Runtime {
+        self.0.inner()
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.0.inner(), f)
+    }
+}

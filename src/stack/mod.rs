@@ -1,0 +1,38 @@
+//! Where a thing was created: the stack, captured cheaply and resolved late.
+//!
+//! ```text
+//! capture   addresses only: no symbols, no locks but the unwinder's
+//! intern    one entry for each distinct address list, a handle of one word
+//! resolve   addresses to functions and lines; slow, on the reporter's thread
+//! trim      which frames are the user's
+//! print     how a stack reads
+//! ```
+
+mod capture;
+mod intern;
+mod print;
+mod resolve;
+mod trim;
+
+pub(crate) use self::capture::{capture, capture_always};
+pub(crate) use self::intern::Captured;
+pub use self::print::{Frame, Stack};
+
+use crate::config::StackMode;
+
+impl Captured {
+    /// The functions and lines, innermost first, as much of them as `mode` shows.
+    ///
+    /// Slow (the first one in a process takes some 100 ms) and takes locks.
+    pub(crate) fn resolve(self, mode: StackMode) -> Option<Stack> {
+        let addresses = self.addresses()?;
+        let frames = resolve::resolve(addresses);
+        (!frames.is_empty()).then(|| trim::trim(frames, mode))
+    }
+
+    /// The names of all its functions, innermost first.
+    pub(crate) fn functions(self) -> Vec<String> {
+        let frames = self.addresses().map(resolve::resolve).unwrap_or_default();
+        frames.into_iter().map(|frame| frame.function).collect()
+    }
+}

@@ -1,0 +1,114 @@
+//! How a stack reads.
+
+use std::fmt;
+
+/// One function of a [`Stack`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Frame {
+    /// The function's path, without its hash.
+    pub function: String,
+    /// The source file, if there is debug information.
+    pub file: Option<String>,
+    /// The line in that file.
+    pub line: Option<u32>,
+    /// The column in that line.
+    pub column: Option<u32>,
+}
+
+impl fmt::Display for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(without_closures(&self.function))?;
+        let Some(file) = &self.file else { return Ok(()) };
+        write!(f, " ({}", relative(file))?;
+        for number in [self.line, self.column].into_iter().flatten() {
+            write!(f, ":{number}")?;
+        }
+        f.write_str(")")
+    }
+}
+
+/// A stack, innermost frame first, trimmed to what its reader can use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stack {
+    pub(super) frames: Vec<Frame>,
+    pub(super) hidden: usize,
+    pub(super) has_lines: bool,
+}
+
+impl Stack {
+    /// The frames that are shown, innermost first.
+    pub fn frames(&self) -> &[Frame] {
+        &self.frames
+    }
+
+    /// How many frames are left out: library code, and this crate's own.
+    pub fn hidden(&self) -> usize {
+        self.hidden
+    }
+
+    /// Whether the program has the debug information that gives files and lines.
+    pub fn has_lines(&self) -> bool {
+        self.has_lines
+    }
+}
+
+impl fmt::Display for Stack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines = self.frames.iter().map(|frame| format!("at {frame}")).collect::<Vec<_>>();
+        if self.hidden > 0 {
+            let s = if self.hidden == 1 { "" } else { "s" };
+            lines.push(format!("({} frame{s} hidden; ASYNC_DEBUG_STACK=full shows all)", self.hidden));
+        }
+        if !self.has_lines {
+            lines.push(
+                "(no debug information: build with `debug = \"line-tables-only\"` for lines)".into(),
+            );
+        }
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+/// `app::main::{{closure}}` is the body of `app::main`.
+pub(super) fn without_closures(function: &str) -> &str {
+    let mut shown = function;
+    loop {
+        // The two ways in which compilers write it.
+        let shorter = shown.strip_suffix("::{{closure}}").or_else(|| {
+            let (rest, last) = shown.rsplit_once("::")?;
+            last.starts_with("{closure#").then_some(rest)
+        });
+        match shorter {
+            Some(shorter) => shown = shorter,
+            None => return shown,
+        }
+    }
+}
+
+/// The path as seen from where the program runs, if it is below.
+fn relative(file: &str) -> String {
+    let here = std::env::current_dir().ok();
+    let below = here.and_then(|here| std::path::Path::new(file).strip_prefix(here).ok().map(|p| p.display().to_string()));
+    below.unwrap_or_else(|| file.strip_prefix("./").unwrap_or(file).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closures_are_not_shown() {
+        assert_eq!(without_closures("app::main::{{closure}}::{{closure}}"), "app::main");
+        assert_eq!(without_closures("app::main::{closure#0}"), "app::main");
+        assert_eq!(without_closures("app::main"), "app::main");
+    }
+
+    #[test]
+    fn a_stack_says_what_is_missing() {
+        let frame = Frame { function: "app::main".into(), file: None, line: None, column: None };
+        let stack = Stack { frames: vec![frame], hidden: 3, has_lines: false };
+        let text = stack.to_string();
+        assert!(text.starts_with("at app::main\n(3 frames hidden;"), "{text}");
+        assert!(text.contains("line-tables-only"), "{text}");
+    }
+}

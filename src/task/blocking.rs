@@ -1,0 +1,104 @@
+//! Calls that block.
+
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::sync::Arc;
+
+use super::JoinHandle;
+use super::outcome::{self, ByType};
+use crate::mode::Scope;
+use crate::observe::{self, Watch};
+use crate::record::{Object, Record};
+
+/// Runs a closure where it may block, as [`tokio::task::spawn_blocking`] does,
+/// and watches it: a lost error or panic of it is reported.
+///
+/// # Panics
+///
+/// As [`tokio::task::spawn_blocking`]: outside a runtime.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let sum = debug_async::task::spawn_blocking(|| (1..=10).sum::<u32>());
+/// assert_eq!(sum.await.unwrap(), 55);
+/// # }
+/// ```
+#[track_caller]
+pub fn spawn_blocking<F, R>(f: F) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let (call, record) = Call::new(f, Location::caller(), &Scope::current());
+    JoinHandle::new::<ByType>(tokio::task::spawn_blocking(move || call.run()), record)
+}
+
+/// A closure to be called where it may block.
+pub(crate) struct Call<F> {
+    f: Option<F>,
+    watch: Watch,
+}
+
+impl<F> Call<F> {
+    pub(crate) fn new(
+        f: F,
+        location: &'static Location<'static>,
+        scope: &Arc<Scope>,
+    ) -> (Self, Option<Arc<Record>>) {
+        let watch = Watch::new::<F>(Object::BlockingTask, None, location, scope);
+        let record = watch.record().cloned();
+        (Call { f: Some(f), watch }, record)
+    }
+
+    pub(crate) fn run<R>(mut self) -> R
+    where
+        F: FnOnce() -> R,
+    {
+        let Some(f) = self.f.take() else { unreachable!("it is run once") };
+        let Some(record) = self.watch.record() else { return f() };
+        match catch_unwind(AssertUnwindSafe(|| observe::call(record, f))) {
+            Ok(output) => {
+                outcome::returned::<R, ByType>(record, &output);
+                output
+            }
+            Err(payload) => {
+                outcome::panicked(record, &*payload);
+                resume_unwind(payload)
+            }
+        }
+    }
+}
+
+impl<F> Drop for Call<F> {
+    fn drop(&mut self) {
+        self.watch.begin_drop();
+    }
+}
+
+/// Blocks here and now, as [`tokio::task::block_in_place`] does. The time it takes
+/// is no slow poll.
+///
+/// # Panics
+///
+/// As [`tokio::task::block_in_place`]: on a runtime of one thread.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main] async fn main() {
+/// let sum = debug_async::task::block_in_place(|| (1..=10).sum::<u32>());
+/// assert_eq!(sum, 55);
+/// # }
+/// ```
+#[cfg(feature = "rt-multi-thread")]
+#[track_caller]
+pub fn block_in_place<F, R>(f: F) -> R
+where
+    F: FnOnce() -> R,
+{
+    let start = crate::clock::now();
+    let result = tokio::task::block_in_place(f);
+    observe::allow(start.elapsed());
+    result
+}

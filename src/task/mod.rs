@@ -1,0 +1,40 @@
+//! Tasks, as in [`tokio::task`]: the same names, signatures, bounds and panics.
+//!
+//! What is spawned here is tracked: `never_polled`, `unretrieved_error` and
+//! `unretrieved_panic` in production, and in debug mode also what is found about
+//! every [`TrackedFuture`](crate::future::TrackedFuture).
+//!
+//! `use debug_async::task;` stands in for `use tokio::task;`. What needs no
+//! tracking is tokio's own.
+
+mod abort_handle;
+mod blocking;
+mod join_handle;
+mod join_set;
+mod local;
+mod outcome;
+mod spawn;
+mod tracked;
+
+pub use self::abort_handle::AbortHandle;
+#[cfg(feature = "rt-multi-thread")]
+pub use self::blocking::block_in_place;
+pub use self::blocking::spawn_blocking;
+pub use self::join_handle::JoinHandle;
+pub use self::join_set::JoinSet;
+pub use self::local::{LocalSet, spawn_local};
+pub use self::spawn::spawn;
+
+#[doc(no_inline)]
+pub use tokio::task::{
+    Id, JoinError, LocalEnterGuard, LocalKey, Unconstrained, consume_budget, coop, futures, id,
+    try_id, unconstrained, yield_now,
+};
+
+pub(crate) use self::blocking::Call;
+pub(crate) use self::local::local_task;
+#[doc(hidden)]
+pub use self::outcome::{ByDebug, ByType, Probe};
+#[doc(hidden)]
+pub use self::spawn::spawn_probed;
+pub(crate) use self::tracked::TrackedTask;
