@@ -2,16 +2,31 @@ use debug_async::prelude::*;
 use std::time::Duration;
 
 async fn fetch(id: u32) -> Result<String, String> {
-    if id == 2 { Err(format!("no {id}")) } else { Ok("x".into()) }
+    if id == 2 {
+        Err(format!("no {id}"))
+    } else {
+        Ok("x".into())
+    }
 }
-struct Held { f: std::pin::Pin<Box<dyn std::future::Future<Output = ()> + Send>> }
+struct Held {
+    f: std::pin::Pin<Box<dyn std::future::Future<Output = ()> + Send>>,
+}
 async fn ready() {}
-async fn other() { tokio::time::sleep(Duration::from_millis(1)).await }
+async fn other() {
+    tokio::time::sleep(Duration::from_millis(1)).await
+}
 
 fn main() {
-    if std::env::args().nth(1).as_deref() == Some("trace") { tracing_subscriber::fmt().init(); }
-    if std::env::args().nth(1).as_deref() == Some("json") { tracing_subscriber::fmt().json().init(); }
-    let rt = debug_async::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    if std::env::args().nth(1).as_deref() == Some("trace") {
+        tracing_subscriber::fmt().init();
+    }
+    if std::env::args().nth(1).as_deref() == Some("json") {
+        tracing_subscriber::fmt().json().init();
+    }
+    let rt = debug_async::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     rt.block_on(async {
         let _f = fetch(1).tracked();
         let _h = Held { f: Box::pin(other().tracked()) };

@@ -1,4 +1,90 @@
 //! asyncio's debug mode, for tokio.
+//!
+//! Set `ASYNC_DEBUG=1` and the same program tells, through `tracing`, which
+//! future was never polled, which task's error or panic nobody looked at, and
+//! which poll blocked its thread: by the name of your function, at your line,
+//! with the stack of where the thing was created. On stable Rust.
+//!
+//! ```
+//! use debug_async::prelude::*;
+//!
+//! #[debug_async::tracked]                      // an async fn whose futures are tracked
+//! async fn fetch(id: u32) -> Result<String, String> {
+//!     Err(format!("no {id}"))
+//! }
+//!
+//! # async fn other() {}
+//! # fn expensive() {}
+//! #[debug_async::main]                         // #[tokio::main], with the debug mode in it
+//! async fn main() {
+//!     let _forgotten = fetch(1);               // never polled
+//!     debug_async::spawn!(fetch(2));           // its Err is never looked at
+//!     debug_async::spawn!(name = "hasher", async { expensive() });
+//!     other().tracked().await;                 // any future
+//! }
+//! ```
+//!
+//! # Switching on
+//!
+//! | mode | how | what is on |
+//! |---|---|---|
+//! | off | `ASYNC_DEBUG=off` | nothing: wrappers pass through, no thread is started |
+//! | production | unset, empty, `0`, `false` | never polled, lost errors and panics, the shutdown summary; with the creation site only |
+//! | debug | `1`, `true` | everything below, with stacks and times |
+//!
+//! An argument (`#[debug_async::main(debug = true)]`,
+//! [`runtime::Builder::debug`], [`set_debug`]) beats the environment, which beats
+//! the default. Each runtime made here has a switch of its own; elsewhere the
+//! process's holds. An object keeps the mode it was created in. The other settings
+//! are in [`config`].
+//!
+//! # Findings
+//!
+//! | kind | level | mode | when |
+//! |---|---|---|---|
+//! | `never_polled` | WARN | both | a future or task was dropped without one poll; in debug also: it lives and was not polled for 5 s |
+//! | `unretrieved_error` | ERROR | both | a task returned an `Err` and nobody looked |
+//! | `unretrieved_panic` | ERROR | both | a task panicked and nobody looked |
+//! | `slow_poll` | WARN | debug | one poll took 100 ms or more |
+//! | `slow_drop` | WARN | debug | dropping a future took 100 ms or more |
+//! | `polled_after_completion` | WARN | debug | a future was polled again after it was ready |
+//! | `span_across_await` | WARN | debug | a `tracing` span was left entered across an await |
+//! | `large_future` | DEBUG | debug | a future of 16 KiB or more was spawned |
+//! | `pending_at_shutdown` | INFO, WARN | both | tasks were left when the runtime ended |
+//! | `untracked_tasks` | INFO | debug | most tasks of the runtime are not tracked |
+//!
+//! Each is one `tracing` event with the target `debug_async::<kind>`; if no
+//! subscriber is installed it is printed on stderr. [`report`] tells how to catch
+//! them yourself. Idioms that look like a bug and are not (a `select!` branch that
+//! lost, a `timeout` that fired, an aborted task, …) are left alone, and every
+//! finding can be silenced for one object:
+//! [`discard()`](future::TrackedFuture::discard),
+//! [`slow_ok()`](future::TrackedFuture::slow_ok),
+//! [`detach()`](task::JoinHandle::detach),
+//! [`expected()`](future::TrackFuture::expected).
+//!
+//! # Observe only
+//!
+//! A program behaves as it would without this crate: results, order of polls and
+//! drops, panics, wake-ups, `Send` and `Unpin`. Two things can be noticed. In
+//! debug mode a tracked object keeps the `tracing` span that it was created in
+//! open for as long as it lives, so that its reports can carry it. And a panic
+//! hook is put before the one that is there when the first task is spawned; it
+//! notes the place of the panic and calls the other.
+//!
+//! # In tests
+//!
+//! `#[debug_async::test]` is `#[tokio::test]` in debug mode, and fails if the test
+//! made a report of level `WARN` or above.
+//!
+//! # What it cannot see
+//!
+//! Futures that nobody wrapped, and tasks that libraries spawn. The value of a
+//! task's output beyond `Ok` and `Err`. A future that is dropped before a single
+//! other one of its site has been polled, in a combinator of your own: it may be
+//! reported as never polled although the combinator only did not come to it.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod clock;
 pub mod config;
@@ -21,14 +107,81 @@ pub mod task;
 pub use crate::mode::{is_debug, set_debug, set_slow_poll};
 pub use crate::report::flush;
 pub use crate::task::spawn;
+
+/// A main function that runs in a runtime: `#[tokio::main]`, with the debug mode
+/// in it.
+///
+/// Takes every argument that tokio's takes (`flavor`, `worker_threads`,
+/// `start_paused`, `unhandled_panic`, `name`, `crate`), and
+///
+/// - `debug = true` or `false`: the mode, whatever the environment says,
+/// - `slow_poll = "50ms"`: the threshold of slow polls.
+///
+/// When main returns, it reports the tasks that are left, hands on all reports
+/// that are due, and exits with a failure if one was made that `ASYNC_DEBUG_DENY`
+/// denies.
+///
+/// # Examples
+///
+/// ```
+/// #[debug_async::main(flavor = "current_thread", debug = true, slow_poll = "50ms")]
+/// async fn main() -> Result<(), std::io::Error> {
+///     assert!(debug_async::is_debug());
+///     Ok(())
+/// }
+/// ```
 #[cfg(feature = "macros")]
-pub use debug_async_macros::{main, test, tracked};
+pub use debug_async_macros::main;
+
+/// A test that runs in a runtime: `#[tokio::test]`, in debug mode.
+///
+/// Takes the arguments of [`main`](macro@main). The test fails if what ran in it
+/// made a report of level `WARN` or above. `debug = false` and `ASYNC_DEBUG=off`
+/// switch debug mode off.
+///
+/// # Examples
+///
+/// ```no_run
+/// #[debug_async::test]
+/// async fn answers() {
+///     let answer = debug_async::spawn!(async { 42 });
+///     assert_eq!(answer.await.unwrap(), 42);
+/// }
+/// ```
+#[cfg(feature = "macros")]
+pub use debug_async_macros::test;
+
+/// Tracks the futures of an `async fn`: each call makes a
+/// [`TrackedFuture`](future::TrackedFuture) whose site is the line of the call.
+///
+/// On a function, a method, a trait, an `impl` block, or an inline `mod` (each
+/// `async fn` in it, but those with `#[tracked(skip)]`). Arguments:
+/// `name = "…"` on a single function, `crate = "…"` for a renamed crate.
+///
+/// # Examples
+///
+/// ```
+/// struct Client;
+///
+/// #[debug_async::tracked]
+/// impl Client {
+///     async fn get(&self, path: &str) -> String {
+///         path.to_owned()
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// assert_eq!(Client.get("/").await, "/");
+/// Client.get("/").discard();
+/// # }
+/// ```
+#[cfg(feature = "macros")]
+pub use debug_async_macros::tracked;
 
 /// The traits behind `.tracked()`: `use debug_async::prelude::*;`.
 pub mod prelude {
     pub use crate::future::TrackFuture as _;
 }
 
-/// What the macros of this crate expand to. Not for use by hand.
 #[doc(hidden)]
 pub mod __private;

@@ -5,14 +5,33 @@
 
 /// Crates whose paths say nothing to the reader of a report.
 const LIBRARIES: &[&str] = &[
-    "core", "alloc", "std", "tokio", "tokio_util", "tokio_stream", "futures", "futures_core",
-    "futures_util", "futures_channel", "tracing", "debug_async", "hyper", "hyper_util", "tower",
+    "core",
+    "alloc",
+    "std",
+    "tokio",
+    "tokio_util",
+    "tokio_stream",
+    "futures",
+    "futures_core",
+    "futures_util",
+    "futures_channel",
+    "tracing",
+    "debug_async",
+    "hyper",
+    "hyper_util",
+    "tower",
     "axum",
 ];
 
 /// Wrappers that stand for what they wrap.
 const TRANSPARENT: &[&str] = &[
-    "TrackedFuture", "Expected", "TrackedTask", "Pin", "Box", "Instrumented", "WithDispatch",
+    "TrackedFuture",
+    "Expected",
+    "TrackedTask",
+    "Pin",
+    "Box",
+    "Instrumented",
+    "WithDispatch",
     "AssertUnwindSafe",
 ];
 
@@ -82,9 +101,17 @@ fn clean_path(path: &str) -> String {
     let function = strip_closures(path);
     let depth = path[function.len()..].matches(CLOSURE).count();
     let krate = function.split("::").next().unwrap_or(function);
-    let shown = if LIBRARIES.contains(&krate) { last_segment(function) } else { function };
+    let shown = if LIBRARIES.contains(&krate) {
+        last_segment(function)
+    } else {
+        function
+    };
     // One closure is the body of an async fn; more are blocks inside it.
-    if depth > 1 { format!("{shown}{BLOCK}") } else { shown.to_owned() }
+    if depth > 1 {
+        format!("{shown}{BLOCK}")
+    } else {
+        shown.to_owned()
+    }
 }
 
 fn strip_closures(path: &str) -> &str {
@@ -127,16 +154,31 @@ mod tests {
     fn futures() {
         for (given, expected) in [
             ("app::fetch::{{closure}}", "app::fetch"),
-            ("app::main::{{closure}}::{{closure}}", "async block in app::main, line 7"),
+            (
+                "app::main::{{closure}}::{{closure}}",
+                "async block in app::main, line 7",
+            ),
             ("tokio::time::sleep::Sleep", "Sleep"),
-            ("tokio::time::timeout::Timeout<app::fetch::{{closure}}>", "Timeout<app::fetch>"),
+            (
+                "tokio::time::timeout::Timeout<app::fetch::{{closure}}>",
+                "Timeout<app::fetch>",
+            ),
             (
                 "core::pin::Pin<alloc::boxed::Box<dyn core::future::future::Future<Output = ()> + core::marker::Send>>",
                 "dyn Future",
             ),
-            ("debug_async::future::TrackedFuture<app::fetch::{{closure}}>", "app::fetch"),
-            ("app::run<alloc::string::String>::{{closure}}", "app::run<alloc::string::String>"),
-            ("<app::Server as app::Serve>::serve::{{closure}}", "<app::Server as app::Serve>::serve"),
+            (
+                "debug_async::future::TrackedFuture<app::fetch::{{closure}}>",
+                "app::fetch",
+            ),
+            (
+                "app::run<alloc::string::String>::{{closure}}",
+                "app::run<alloc::string::String>",
+            ),
+            (
+                "<app::Server as app::Serve>::serve::{{closure}}",
+                "<app::Server as app::Serve>::serve",
+            ),
             ("app::Connection<app::Tcp>", "app::Connection<app::Tcp>"),
         ] {
             assert_eq!(of_future(given, 7), expected, "{given}");
@@ -145,13 +187,22 @@ mod tests {
 
     #[test]
     fn closures() {
-        assert_eq!(of_closure("app::main::{{closure}}::{{closure}}", 3), "closure in app::main, line 3");
+        assert_eq!(
+            of_closure("app::main::{{closure}}::{{closure}}", 3),
+            "closure in app::main, line 3"
+        );
         assert_eq!(of_closure("app::work", 3), "app::work");
     }
 
     #[test]
     fn error_types() {
-        assert_eq!(error_type(std::any::type_name::<Result<Vec<(u8, u8)>, std::fmt::Error>>()), "Error");
-        assert_eq!(error_type("core::result::Result<fn(u8) -> u8, app::Lost>"), "app::Lost");
+        assert_eq!(
+            error_type(std::any::type_name::<Result<Vec<(u8, u8)>, std::fmt::Error>>()),
+            "Error"
+        );
+        assert_eq!(
+            error_type("core::result::Result<fn(u8) -> u8, app::Lost>"),
+            "app::Lost"
+        );
     }
 }

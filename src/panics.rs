@@ -55,15 +55,28 @@ fn note(info: &std::panic::PanicHookInfo<'_>) {
 /// What is known of the panic whose payload this is, on the thread it was caught.
 pub(crate) fn caught(payload: &(dyn Any + Send)) -> End {
     let message = message(payload);
-    let last = LAST.try_with(|last| last.try_borrow_mut().ok()?.take()).ok().flatten();
+    let last = LAST
+        .try_with(|last| last.try_borrow_mut().ok()?.take())
+        .ok()
+        .flatten();
     // A payload that was carried here by `resume_unwind` called no hook here.
     match last.filter(|last| last.message == message) {
-        Some(Last { place, stack, .. }) => End::Panic { message, place, stack },
-        None => End::Panic { message, place: None, stack: Captured::NONE },
+        Some(Last { place, stack, .. }) => End::Panic {
+            message,
+            place,
+            stack,
+        },
+        None => End::Panic {
+            message,
+            place: None,
+            stack: Captured::NONE,
+        },
     }
 }
 
 fn message(payload: &(dyn Any + Send)) -> Option<String> {
-    let text = payload.downcast_ref::<&'static str>().map(|text| (*text).to_owned());
+    let text = payload
+        .downcast_ref::<&'static str>()
+        .map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned())
 }

@@ -51,7 +51,10 @@ impl Object {
     }
 
     pub(crate) fn is_task(self) -> bool {
-        matches!(self, Object::Task | Object::LocalTask | Object::BlockingTask)
+        matches!(
+            self,
+            Object::Task | Object::LocalTask | Object::BlockingTask
+        )
     }
 }
 
@@ -155,7 +158,10 @@ impl Record {
         }
         let detail = (mode == Mode::Debug || name.is_some()).then(|| {
             let debug = (mode == Mode::Debug).then(|| Debugged::new(scope));
-            Box::new(Detail { name: name.map(String::into_boxed_str), debug })
+            Box::new(Detail {
+                name: name.map(String::into_boxed_str),
+                debug,
+            })
         });
         Some(Arc::new(Record {
             site: Site::of(location),
@@ -265,11 +271,16 @@ impl Debugged {
         }
     }
 
-    /// Counts one poll. Only the thread that polls writes these, so a load and a
+    /// A poll begins. Only the thread that polls writes this, so a load and a
     /// store do.
     #[inline]
-    pub(crate) fn polled_for(&self, elapsed: Duration) {
+    pub(crate) fn poll_begins(&self) {
         self.polls.store(self.polls.load(Relaxed) + 1, Relaxed);
+    }
+
+    /// A poll has ended.
+    #[inline]
+    pub(crate) fn polled_for(&self, elapsed: Duration) {
         let nanos = self.busy.load(Relaxed) + elapsed.as_nanos() as u64;
         self.busy.store(nanos, Relaxed);
     }

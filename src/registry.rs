@@ -34,7 +34,9 @@ pub(crate) fn enter(record: &Arc<Record>) {
     let index = mine();
     let key = shard(index).insert(Arc::clone(record));
     // Zero means that it is not in here.
-    debug.place.store((key * SHARDS + index + 1) as u64, Relaxed);
+    debug
+        .place
+        .store((key * SHARDS + index + 1) as u64, Relaxed);
     if record.object().is_task() {
         debug.scope.task_began();
     }
@@ -43,7 +45,9 @@ pub(crate) fn enter(record: &Arc<Record>) {
 /// Takes it out again.
 pub(crate) fn leave(record: &Record) {
     let Some(debug) = record.debug() else { return };
-    let Some(place) = debug.place.swap(0, Relaxed).checked_sub(1) else { return };
+    let Some(place) = debug.place.swap(0, Relaxed).checked_sub(1) else {
+        return;
+    };
     let (key, index) = (place as usize / SHARDS, place as usize % SHARDS);
     let removed = shard(index).try_remove(key);
     drop(removed);
@@ -58,7 +62,13 @@ pub(crate) fn select(wanted: impl Fn(&Record) -> bool) -> Vec<Arc<Record>> {
     let mut found = Vec::new();
     for index in 0..SHARDS {
         let alive = shard(index);
-        found.extend(alive.iter().map(|(_, r)| r).filter(|r| wanted(r)).map(Arc::clone));
+        found.extend(
+            alive
+                .iter()
+                .map(|(_, r)| r)
+                .filter(|r| wanted(r))
+                .map(Arc::clone),
+        );
     }
     found
 }

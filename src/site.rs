@@ -12,17 +12,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use dashmap::DashMap;
 
-/// How many kinds of finding a site can count.
-pub(crate) const KINDS: usize = 48;
+use crate::kind::ReportKind;
 
 /// One place in the program's text, and what has been seen there.
 pub(crate) struct Site {
     location: &'static Location<'static>,
     polled: AtomicBool,
     /// For each kind of finding, how often it was found here.
-    found: [AtomicU64; KINDS],
+    found: [AtomicU64; ReportKind::ALL.len()],
     /// For each kind, the count that the last report of it gave.
-    told: [AtomicU64; KINDS],
+    told: [AtomicU64; ReportKind::ALL.len()],
 }
 
 impl Site {
@@ -50,22 +49,22 @@ impl Site {
     }
 
     /// Counts a finding, and gives its ordinal (the first is 1).
-    pub(crate) fn count(&self, kind: usize) -> u64 {
-        self.found[kind].fetch_add(1, Relaxed) + 1
+    pub(crate) fn count(&self, kind: ReportKind) -> u64 {
+        self.found[kind.index()].fetch_add(1, Relaxed) + 1
     }
 
     /// How often a kind was found here.
-    pub(crate) fn found(&self, kind: usize) -> u64 {
-        self.found[kind].load(Relaxed)
+    pub(crate) fn found(&self, kind: ReportKind) -> u64 {
+        self.found[kind.index()].load(Relaxed)
     }
 
     /// How many of the findings the reports have accounted for so far.
-    pub(crate) fn told(&self, kind: usize) -> u64 {
-        self.told[kind].load(Relaxed)
+    pub(crate) fn told(&self, kind: ReportKind) -> u64 {
+        self.told[kind.index()].load(Relaxed)
     }
 
-    pub(crate) fn set_told(&self, kind: usize, count: u64) {
-        self.told[kind].store(count, Relaxed);
+    pub(crate) fn set_told(&self, kind: ReportKind, count: u64) {
+        self.told[kind.index()].store(count, Relaxed);
     }
 }
 

@@ -70,8 +70,15 @@ impl ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ConfigError { name, value, accepts } = self;
-        write!(f, "environment variable `{name}` is `{value}`; it accepts {accepts}")
+        let ConfigError {
+            name,
+            value,
+            accepts,
+        } = self;
+        write!(
+            f,
+            "environment variable `{name}` is `{value}`; it accepts {accepts}"
+        )
     }
 }
 
@@ -106,7 +113,9 @@ impl Environment {
         };
         for (name, value) in vars.filter(|(name, _)| ours(name)) {
             let name = name.to_string_lossy();
-            let accepted = value.to_str().is_some_and(|text| environment.apply(&name, text.trim()));
+            let accepted = value
+                .to_str()
+                .is_some_and(|text| environment.apply(&name, text.trim()));
             if !accepted {
                 environment.problems.push(ConfigError {
                     accepts: accepted_by(&name),
@@ -159,7 +168,10 @@ fn accepted_by(name: &str) -> String {
         Some(var) => var.accepts.to_owned(),
         None => {
             let names: Vec<&str> = VARS.iter().map(|var| var.name).collect();
-            format!("nothing: there is no such variable, only {}", names.join(", "))
+            format!(
+                "nothing: there is no such variable, only {}",
+                names.join(", ")
+            )
         }
     }
 }
@@ -190,7 +202,9 @@ fn parse_deny(value: &str) -> Option<Deny> {
     if value.eq_ignore_ascii_case("all") {
         return Some(Deny::All);
     }
-    let kinds = value.split(',').map(|name| ReportKind::from_name(name.trim()));
+    let kinds = value
+        .split(',')
+        .map(|name| ReportKind::from_name(name.trim()));
     kinds.collect::<Option<Vec<_>>>().map(Deny::Kinds)
 }
 
@@ -199,7 +213,11 @@ mod tests {
     use super::*;
 
     fn parse(pairs: &[(&str, &str)]) -> Environment {
-        Environment::parse(pairs.iter().map(|(name, value)| (name.into(), value.into())))
+        Environment::parse(
+            pairs
+                .iter()
+                .map(|(name, value)| (name.into(), value.into())),
+        )
     }
 
     #[test]
@@ -262,7 +280,10 @@ mod tests {
     fn denied_kinds() {
         let deny = |value| parse(&[("ASYNC_DEBUG_DENY", value)]).config.deny;
         assert_eq!(deny("all"), Some(Deny::All));
-        assert_eq!(deny("slow_poll"), Some(Deny::Kinds(vec![ReportKind::SlowPoll])));
+        assert_eq!(
+            deny("slow_poll"),
+            Some(Deny::Kinds(vec![ReportKind::SlowPoll]))
+        );
         assert_eq!(deny("slow_poll,nonsense"), None);
     }
 }

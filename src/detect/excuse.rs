@@ -12,9 +12,10 @@ pub(crate) fn excused() -> bool {
 /// the middle of one of its polls.
 #[cfg(target_has_atomic = "64")]
 fn worker_moved_on() -> bool {
-    let (Some(worker), Ok(handle)) =
-        (tokio::runtime::worker_index(), tokio::runtime::Handle::try_current())
-    else {
+    let (Some(worker), Ok(handle)) = (
+        tokio::runtime::worker_index(),
+        tokio::runtime::Handle::try_current(),
+    ) else {
         return false;
     };
     let metrics = handle.metrics();
@@ -40,14 +41,22 @@ fn being_debugged() -> bool {
 
 #[cfg(target_os = "linux")]
 fn tracer(status: &str) -> Option<u32> {
-    status.lines().find_map(|line| line.strip_prefix("TracerPid:"))?.trim().parse().ok()
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("TracerPid:"))?
+        .trim()
+        .parse()
+        .ok()
 }
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     #[test]
     fn the_tracer_is_read() {
-        assert_eq!(super::tracer("Name:\tx\nTracerPid:\t42\nUid:\t0\n"), Some(42));
+        assert_eq!(
+            super::tracer("Name:\tx\nTracerPid:\t42\nUid:\t0\n"),
+            Some(42)
+        );
         assert_eq!(super::tracer("Name:\tx\n"), None);
         assert!(!super::being_debugged());
     }

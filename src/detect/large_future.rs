@@ -7,7 +7,7 @@ use crate::report::{self, Report, ReportKind};
 pub(crate) fn spawned(record: &Record, size: usize) {
     let Some(debug) = record.debug() else { return };
     let site = record.site();
-    let known = site.found(ReportKind::LargeFuture.index()) > 0;
+    let known = site.found(ReportKind::LargeFuture) > 0;
     if size < debug.scope.settings().large_future || known {
         return;
     }

@@ -81,7 +81,12 @@ fn find_forgotten() {
 }
 
 fn may_be_forgotten(record: &Record) -> bool {
-    let known = [Flag::POLLED, Flag::DISCARDED, Flag::ABORTED, Flag::SAID_UNPOLLED];
+    let known = [
+        Flag::POLLED,
+        Flag::DISCARDED,
+        Flag::ABORTED,
+        Flag::SAID_UNPOLLED,
+    ];
     // A blocking task that has not begun waits for a thread, which is another
     // finding.
     !matches!(record.object(), Object::Root | Object::BlockingTask)
@@ -118,33 +123,70 @@ fn make(record: &Record, what_then: &str) -> Report {
 /// or of an async function that was itself cancelled.
 fn was_handed_on(drop_stack: Captured) -> bool {
     let functions = drop_stack.functions();
-    let ours = functions.iter().rposition(|function| function.contains("debug_async::future::"));
+    let ours = functions
+        .iter()
+        .position(|function| dropped_type(function).is_some_and(is_ours));
     let outside = functions.iter().skip(ours.map_or(0, |at| at + 1));
-    outside.map_while(|function| dropped_type(function)).any(polls_what_is_in_it)
+    outside
+        .map_while(|function| dropped_type(function))
+        .any(polls_what_is_in_it)
 }
+
+/// Where the types live that poll the futures they are given. Not all of a
+/// library: a channel of futures is a place to forget them.
+const COMBINATORS: &[&str] = &[
+    "tokio::future::",
+    "tokio::time::",
+    "tokio::task::",
+    "tokio_util::",
+    "tokio_stream::",
+    "futures_util::",
+    "tower::",
+    "tower_",
+    "async_stream::",
+];
 
 /// The type that a function of drop glue drops; `""` where it does not say.
 fn dropped_type(function: &str) -> Option<&str> {
-    for glue in ["core::ptr::drop_in_place<", "core::ptr::drop_glue<"] {
-        if let Some(rest) = function.strip_prefix(glue) {
+    // Line tables name an inlined function without its path.
+    let path = function.strip_prefix("core::ptr::").unwrap_or(function);
+    for glue in ["drop_in_place<", "drop_glue<"] {
+        if let Some(rest) = path.strip_prefix(glue) {
             return Some(rest.strip_suffix('>').unwrap_or(rest));
         }
     }
-    let passes = ["core::mem::drop", "<alloc::", "alloc::", "core::ptr::drop_in_place", "<core::", "core::mem::manually_drop"];
-    passes.iter().any(|pass| function.starts_with(pass)).then_some("")
+    let passes = [
+        "drop<",
+        "core::mem::",
+        "<alloc::",
+        "alloc::",
+        "<core::",
+        "drop_in_place",
+    ];
+    passes
+        .iter()
+        .any(|pass| path.starts_with(pass))
+        .then_some("")
+}
+
+/// The drop that all wrappers end in. Theirs may be inlined into what is around.
+fn is_ours(dropped: &str) -> bool {
+    dropped == "debug_async::observe::Watch"
 }
 
 fn polls_what_is_in_it(dropped: &str) -> bool {
+    // Generic arguments say what is in it, not what it is.
+    let outer = match dropped.find('<') {
+        Some(at) if at > 0 => &dropped[..at],
+        _ => dropped,
+    };
+    let last = outer.rsplit("::").next().unwrap_or(outer);
+    let state = ["{{closure}}", "{closure#", "{closure_env#", "{async_"];
     // The tuple in which `select!` and `join!` keep their futures, and the state
     // of an async function that did not run to its end.
     dropped.starts_with('(') && dropped.contains(',')
-        || dropped.ends_with("::{{closure}}")
-        || dropped.rsplit("::").next().is_some_and(|last| {
-            last.starts_with("{closure#") || last.starts_with("{async_")
-        })
-        || ["tokio::", "futures_util::", "tokio_util::", "tokio_stream::", "tower::", "async_"]
-            .iter()
-            .any(|krate| dropped.starts_with(krate))
+        || state.iter().any(|state| last.starts_with(state))
+        || COMBINATORS.iter().any(|path| dropped.starts_with(path))
 }
 
 #[cfg(test)]
@@ -153,8 +195,14 @@ mod tests {
 
     #[test]
     fn drop_glue_is_told_from_code() {
-        assert_eq!(dropped_type("core::ptr::drop_in_place<(A, B)>"), Some("(A, B)"));
-        assert_eq!(dropped_type("<alloc::vec::Vec<T> as core::ops::drop::Drop>::drop"), Some(""));
+        assert_eq!(
+            dropped_type("core::ptr::drop_in_place<(A, B)>"),
+            Some("(A, B)")
+        );
+        assert_eq!(
+            dropped_type("<alloc::vec::Vec<T> as core::ops::drop::Drop>::drop"),
+            Some("")
+        );
         assert_eq!(dropped_type("app::main::{{closure}}"), None);
     }
 
@@ -165,11 +213,19 @@ mod tests {
             "tokio::future::maybe_done::MaybeDone<debug_async::future::TrackedFuture<app::A>>",
             "app::main::{{closure}}::{{closure}}",
             "app::main::{closure#0}",
-            "app::main::{async_block_env#0}",
+            "app::main::{async_block#0}::{async_block_env#0}",
         ] {
             assert!(polls_what_is_in_it(yes), "{yes}");
         }
-        for no in ["app::Held", "alloc::vec::Vec<app::A>", "core::option::Option<app::A>", "(app::A)", "()"] {
+        for no in [
+            "debug_async::future::TrackedFuture<app::main::{{closure}}>",
+            "debug_async::future::TrackedFuture<app::main::{async_fn_env#0}>",
+            "app::Held",
+            "alloc::vec::Vec<app::A>",
+            "core::option::Option<app::A>",
+            "(app::A)",
+            "()",
+        ] {
             assert!(!polls_what_is_in_it(no), "{no}");
         }
     }

@@ -47,7 +47,9 @@ pub(crate) fn dropped_by(scope: &Scope) -> Summary {
 /// What a runtime still has, in debug mode.
 pub(crate) fn alive_in(scope: &Arc<Scope>) -> Summary {
     let left = registry::select(|record| {
-        let here = record.debug().is_some_and(|debug| Arc::ptr_eq(&debug.scope, scope));
+        let here = record
+            .debug()
+            .is_some_and(|debug| Arc::ptr_eq(&debug.scope, scope));
         here && record.object().is_task() && !record.is(Flag::DONE)
     });
     let mut summary = Summary::default();
@@ -74,7 +76,7 @@ impl Summary {
 
     /// Reports what was left, if anything was: `unseen` tasks more were not ours.
     pub(crate) fn report(&self, scope: &Arc<Scope>, unseen: usize) {
-        if self.sites.is_empty() {
+        if self.sites.is_empty() && unseen == 0 {
             return;
         }
         let kind = ReportKind::PendingAtShutdown;
@@ -90,23 +92,36 @@ impl Summary {
 
     fn text(&self, unseen: usize) -> String {
         let total: u64 = self.sites.values().map(|left| left.tasks).sum();
-        let s = if total == 1 { " was" } else { "s were" };
-        let lines = self.sites.iter().map(|((file, line, column), left)| {
-            format!("{} spawned at {file}:{line}:{column}", left.text())
-        });
-        let mut text = format!("{total} task{s} still pending at shutdown: ");
-        text.push_str(&lines.collect::<Vec<_>>().join("; "));
+        let total = total + unseen as u64;
+        let were = if total == 1 { " was" } else { "s were" };
+        let mut lines: Vec<String> = self
+            .sites
+            .iter()
+            .map(|((file, line, column), left)| {
+                format!("{} spawned at {file}:{line}:{column}", left.text())
+            })
+            .collect();
         if unseen > 0 {
-            text.push_str(&format!("; and {unseen} that are not tracked"));
+            lines.push(format!("{unseen} not tracked"));
         }
-        text
+        format!("{total} task{were} still pending at shutdown: {}", lines.join("; "))
     }
 }
 
 impl Left {
     fn text(&self) -> String {
-        let Left { name, tasks, unpolled, oldest, polls } = self;
-        let times = if *tasks == 1 { String::new() } else { format!("{tasks} × ") };
+        let Left {
+            name,
+            tasks,
+            unpolled,
+            oldest,
+            polls,
+        } = self;
+        let times = if *tasks == 1 {
+            String::new()
+        } else {
+            format!("{tasks} × ")
+        };
         let mut facts = Vec::new();
         if *unpolled > 0 && *tasks == 1 {
             facts.push("never polled".to_owned());
@@ -115,10 +130,18 @@ impl Left {
         }
         if *oldest > Duration::ZERO {
             let oldest = clock::human(*oldest);
-            facts.push(if *tasks == 1 { format!("age {oldest}") } else { format!("oldest {oldest}") });
-            facts.push(format!("{polls} polls"));
+            facts.push(if *tasks == 1 {
+                format!("age {oldest}")
+            } else {
+                format!("oldest {oldest}")
+            });
+            facts.push(format!("polls {polls}"));
         }
-        let facts = if facts.is_empty() { String::new() } else { format!(" ({})", facts.join(", ")) };
+        let facts = if facts.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", facts.join(", "))
+        };
         format!("{times}{name}{facts}")
     }
 }

@@ -6,7 +6,12 @@ use crate::record::Record;
 use crate::report::{self, Report, ReportKind};
 
 /// Futures that are made to be polled again.
-const FUSED: &[&str] = &["::Fuse<", "::MaybeDone<", "::OptionFuture<", "::TryMaybeDone<"];
+const FUSED: &[&str] = &[
+    "::Fuse<",
+    "::MaybeDone<",
+    "::OptionFuture<",
+    "::TryMaybeDone<",
+];
 
 fn may_be_polled_again(type_name: &str) -> bool {
     let outer = type_name.split_inclusive('<').next().unwrap_or(type_name);
@@ -38,8 +43,12 @@ mod tests {
 
     #[test]
     fn fused_futures_may() {
-        assert!(may_be_polled_again("futures_util::future::future::fuse::Fuse<app::f::{{closure}}>"));
+        assert!(may_be_polled_again(
+            "futures_util::future::future::fuse::Fuse<app::f::{{closure}}>"
+        ));
         assert!(!may_be_polled_again("app::f::{{closure}}"));
-        assert!(!may_be_polled_again("app::Join<futures_util::future::future::fuse::Fuse<u8>>"));
+        assert!(!may_be_polled_again(
+            "app::Join<futures_util::future::future::fuse::Fuse<u8>>"
+        ));
     }
 }

@@ -21,10 +21,13 @@ pub(crate) fn report(record: &Record, own: Duration) -> bool {
             clock::human(own),
             super::origin(record),
         );
-        Report::about(record, kind, message).took(own).in_task(tokio::task::try_id()).help_with(
-            "something it held blocks in its `Drop`: close it explicitly before, or move it to \
+        Report::about(record, kind, message)
+            .took(own)
+            .in_task(tokio::task::try_id())
+            .help_with(
+                "something it held blocks in its `Drop`: close it explicitly before, or move it to \
              `spawn_blocking` to be dropped there",
-        )
+            )
     });
     true
 }

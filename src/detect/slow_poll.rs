@@ -33,11 +33,14 @@ pub(crate) fn report(record: &Record, own: Duration) -> bool {
             clock::human(own),
             super::origin(record),
         );
-        Report::about(record, kind, message).took(own).in_task(tokio::task::try_id()).help_with(
-            "no other task of this thread could run meanwhile: do what blocks in \
+        Report::about(record, kind, message)
+            .took(own)
+            .in_task(tokio::task::try_id())
+            .help_with(
+                "no other task of this thread could run meanwhile: do what blocks in \
              `spawn_blocking`, split long computations with `yield_now().await`, or allow it \
              with `.slow_ok(duration)`",
-        )
+            )
     });
     true
 }

@@ -24,15 +24,20 @@ pub(crate) fn report(record: &Record) {
         dispatch.current_span().metadata().map(|span| span.name())
     });
     report::raise(kind, Some(record.site()), &record.scope(), || {
-        let span = left.map_or_else(|| "another span".to_owned(), |name| format!("span `{name}`"));
+        let span = left.map_or_else(
+            || "another span".to_owned(),
+            |name| format!("span `{name}`"),
+        );
         let message = format!(
             "{} waits with {span} entered: the span now covers whatever runs on this thread ({})",
             super::subject(record),
             super::origin(record),
         );
-        Report::about(record, kind, message).in_task(tokio::task::try_id()).help_with(
-            "do not hold `span.enter()` across an `.await`: use `future.instrument(span)` or \
+        Report::about(record, kind, message)
+            .in_task(tokio::task::try_id())
+            .help_with(
+                "do not hold `span.enter()` across an `.await`: use `future.instrument(span)` or \
              `#[tracing::instrument]`",
-        )
+            )
     });
 }

@@ -40,7 +40,9 @@ pub(crate) fn unheld(record: &Arc<Record>, text: impl FnOnce() -> Option<String>
 }
 
 fn unwanted(record: &Record) -> bool {
-    [Flag::READ, Flag::ABORTED, Flag::EXPECTED, Flag::REPORTED].into_iter().any(|f| record.is(f))
+    [Flag::READ, Flag::ABORTED, Flag::EXPECTED, Flag::REPORTED]
+        .into_iter()
+        .any(|f| record.is(f))
 }
 
 fn lost(record: &Arc<Record>, text: Option<String>) {
@@ -48,7 +50,9 @@ fn lost(record: &Arc<Record>, text: Option<String>) {
         return;
     }
     let kind = kind_of(record);
-    report::raise(kind, Some(record.site()), &record.scope(), || make(record, kind, text, false));
+    report::raise(kind, Some(record.site()), &record.scope(), || {
+        make(record, kind, text, false)
+    });
 }
 
 fn kind_of(record: &Record) -> ReportKind {
@@ -61,27 +65,47 @@ fn kind_of(record: &Record) -> ReportKind {
 fn make(record: &Record, kind: ReportKind, text: Option<String>, held: bool) -> Report {
     let subject = super::subject(record);
     let origin = super::origin(record);
-    let nobody = if held { "nobody has looked since" } else { "nobody looked" };
+    let nobody = if held {
+        "nobody has looked since"
+    } else {
+        "nobody looked"
+    };
     match record.end() {
-        Some(End::Panic { message, place, stack }) => {
+        Some(End::Panic {
+            message,
+            place,
+            stack,
+        }) => {
             let said = message.as_deref().unwrap_or("a panic without a message");
-            let place = place.as_deref().map(|place| format!(" at {place}")).unwrap_or_default();
+            let place = place
+                .as_deref()
+                .map(|place| format!(" at {place}"))
+                .unwrap_or_default();
             let message_line = format!("{subject} panicked and {nobody}: {said}{place} ({origin})");
             Report::about(record, kind, message_line)
                 .with_error(Some(said.to_owned()))
                 .with_stack(*stack)
                 .help_with(help(held))
         }
-        Some(End::Error { type_name, text: known }) => {
+        Some(End::Error {
+            type_name,
+            text: known,
+        }) => {
             let text = text.or_else(|| known.clone());
             let shown = match &text {
                 Some(text) => text.clone(),
                 None => format!("an `Err` of type `{type_name}`"),
             };
             let message_line = format!("{subject} failed and {nobody}: {shown} ({origin})");
-            Report::about(record, kind, message_line).with_error(text).help_with(help(held))
+            Report::about(record, kind, message_line)
+                .with_error(text)
+                .help_with(help(held))
         }
-        None => Report::about(record, kind, format!("{subject} failed and {nobody} ({origin})")),
+        None => Report::about(
+            record,
+            kind,
+            format!("{subject} failed and {nobody} ({origin})"),
+        ),
     }
 }
 

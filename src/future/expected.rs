@@ -47,6 +47,8 @@ where
 
 impl<F: fmt::Debug, P> fmt::Debug for Expected<F, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Expected").field("inner", &self.inner).finish_non_exhaustive()
+        f.debug_struct("Expected")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
     }
 }

@@ -25,5 +25,8 @@ pub(crate) fn began(handle: &Handle, scope: &Arc<Scope>) {
 
 /// It has ended.
 pub(crate) fn ended(id: Id) {
-    RUNTIMES.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    RUNTIMES
+        .write()
+        .unwrap_or_else(PoisonError::into_inner)
+        .remove(&id);
 }

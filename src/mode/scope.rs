@@ -129,7 +129,10 @@ impl Scope {
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -197,8 +200,14 @@ pub(crate) fn with_current<R>(f: impl FnOnce(&Arc<Scope>) -> R) -> R {
 /// Makes `scope` this thread's until the guard is dropped; then it is again what
 /// it was. Not to be held across an await.
 pub(crate) fn enter(scope: Option<Arc<Scope>>) -> Entered {
-    let before = CURRENT.try_with(|current| current.replace(scope)).ok().flatten();
-    Entered { before, _not_send: std::marker::PhantomData }
+    let before = CURRENT
+        .try_with(|current| current.replace(scope))
+        .ok()
+        .flatten();
+    Entered {
+        before,
+        _not_send: std::marker::PhantomData,
+    }
 }
 
 /// See [`enter`].

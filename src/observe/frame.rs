@@ -31,12 +31,18 @@ thread_local! {
 }
 
 impl Within {
-    const NOTHING: Within =
-        Within { told: Duration::ZERO, span_told: false, dropping: false, may_block: false };
+    const NOTHING: Within = Within {
+        told: Duration::ZERO,
+        span_told: false,
+        dropping: false,
+        may_block: false,
+    };
 }
 
 fn replace(within: Within) -> Within {
-    WITHIN.try_with(|cell| cell.replace(within)).unwrap_or_default()
+    WITHIN
+        .try_with(|cell| cell.replace(within))
+        .unwrap_or_default()
 }
 
 fn get() -> Within {
@@ -52,13 +58,21 @@ impl Frame {
     #[inline]
     pub(super) fn enter() -> Frame {
         let around = get();
-        replace(Within { may_block: around.may_block, ..Within::NOTHING });
+        replace(Within {
+            may_block: around.may_block,
+            ..Within::NOTHING
+        });
         Frame { around }
     }
 
     /// That of a call that may block.
     pub(super) fn enter_blocking() -> Frame {
-        Frame { around: replace(Within { may_block: true, ..Within::NOTHING }) }
+        Frame {
+            around: replace(Within {
+                may_block: true,
+                ..Within::NOTHING
+            }),
+        }
     }
 
     /// Ends it, and gives what is known from further in.
@@ -90,7 +104,10 @@ pub(super) fn pass_on(within: Within) {
 
 /// Tells the frame around of time that has been reported.
 pub(super) fn pass_on_told(told: Duration) {
-    pass_on(Within { told, ..Within::NOTHING });
+    pass_on(Within {
+        told,
+        ..Within::NOTHING
+    });
 }
 
 /// Time that the poll in progress may take: it holds nobody up.
@@ -116,7 +133,9 @@ pub(crate) fn expect_failure() {
 
 /// Whether the poll in progress has given an error that is no news.
 pub(crate) fn take_expected() -> bool {
-    EXPECTED.try_with(|expected| expected.take()).unwrap_or(false)
+    EXPECTED
+        .try_with(|expected| expected.take())
+        .unwrap_or(false)
 }
 
 struct Dropping {
@@ -142,9 +161,16 @@ pub(super) fn begin_drop(record: &Arc<Record>) {
     if debug.is_none() && record.is(Flag::POLLED) {
         return;
     }
-    let around = replace(Within { dropping: true, ..Within::NOTHING });
+    let around = replace(Within {
+        dropping: true,
+        ..Within::NOTHING
+    });
     let start = debug.map(|_| clock::now());
-    let dropping = Dropping { record: Arc::as_ptr(record), around, start };
+    let dropping = Dropping {
+        record: Arc::as_ptr(record),
+        around,
+        start,
+    };
     let _ = DROPS.try_with(|drops| drops.borrow_mut().push(dropping));
 }
 
@@ -152,7 +178,10 @@ pub(super) fn begin_drop(record: &Arc<Record>) {
 #[inline]
 pub(super) fn end_drop(record: &Arc<Record>) -> Dropped {
     let ours = |dropping: &mut Dropping| std::ptr::eq(dropping.record, Arc::as_ptr(record));
-    let begun = DROPS.try_with(|drops| drops.borrow_mut().pop_if(ours)).ok().flatten();
+    let begun = DROPS
+        .try_with(|drops| drops.borrow_mut().pop_if(ours))
+        .ok()
+        .flatten();
     match begun {
         Some(Dropping { around, start, .. }) => {
             let within = replace(around);
@@ -162,6 +191,9 @@ pub(super) fn end_drop(record: &Arc<Record>) -> Dropped {
                 within_another: around.dropping,
             }
         }
-        None => Dropped { within_another: get().dropping, ..Dropped::default() },
+        None => Dropped {
+            within_another: get().dropping,
+            ..Dropped::default()
+        },
     }
 }

@@ -15,7 +15,10 @@ use std::task::Poll;
 
 use self::frame::Frame;
 use crate::clock;
-use crate::detect::{never_polled, pending_at_shutdown, polled_after_completion, slow_drop, slow_poll, span_across_await};
+use crate::detect::{
+    never_polled, pending_at_shutdown, polled_after_completion, slow_drop, slow_poll,
+    span_across_await,
+};
 use crate::mode::Scope;
 use crate::panics;
 use crate::record::{Debugged, Flag, Object, Record};
@@ -120,6 +123,7 @@ fn poll_debugged<R>(record: &Record, debug: &Debugged, poll: impl FnOnce() -> Po
         }
     }
     let span = span_across_await::current_span();
+    debug.poll_begins();
     let frame = Frame::enter();
     let start = clock::now();
     let result = poll();
@@ -169,7 +173,9 @@ fn ended(record: &Arc<Record>) {
     }
     let dropped = frame::end_drop(record);
     judge_unfinished(record, dropped.within_another);
-    let (Some(debug), Some(elapsed)) = (record.debug(), dropped.elapsed) else { return };
+    let (Some(debug), Some(elapsed)) = (record.debug(), dropped.elapsed) else {
+        return;
+    };
     if let Some(own) = slow_poll::judge(elapsed, dropped.told, debug.slow_poll()) {
         if slow_drop::report(record, own) {
             frame::pass_on_told(elapsed);

@@ -14,12 +14,18 @@ impl Context {
     /// That of this thread, now.
     pub(crate) fn current() -> Context {
         let dispatch = tracing::dispatcher::get_default(Clone::clone);
-        Context { span: Span::current(), dispatch }
+        Context {
+            span: Span::current(),
+            dispatch,
+        }
     }
 
     /// That in which a thing was created.
     pub(crate) fn of(debug: &Debugged) -> Context {
-        Context { span: debug.span.clone(), dispatch: debug.dispatch.clone() }
+        Context {
+            span: debug.span.clone(),
+            dispatch: debug.dispatch.clone(),
+        }
     }
 
     /// Calls `f` with the span, under the subscriber, or under this thread's if

@@ -51,7 +51,10 @@ pub(super) struct Grace {
 impl Grace {
     /// Counts one more of its like, if one is waiting.
     pub(super) fn count(&mut self, key: Key) -> bool {
-        self.alike.get_mut(&key).map(|pending| pending.count += 1).is_some()
+        self.alike
+            .get_mut(&key)
+            .map(|pending| pending.count += 1)
+            .is_some()
     }
 
     /// Adds the first of its like. Returns what has to be dropped with no lock
@@ -73,10 +76,12 @@ impl Grace {
     /// What is to be judged now: what is due, and what this flush calls for.
     pub(super) fn take(&mut self, now: Instant, flush: &[Flush]) -> Vec<Pending> {
         let due = |deferred: &Deferred| {
-            deferred.due <= now
-                || flush.iter().any(|flush| flush.calls_for(deferred))
+            deferred.due <= now || flush.iter().any(|flush| flush.calls_for(deferred))
         };
-        let alike = self.alike.extract_if(|_, pending| due(&pending.deferred)).map(|(_, p)| p);
+        let alike = self
+            .alike
+            .extract_if(|_, pending| due(&pending.deferred))
+            .map(|(_, p)| p);
         let mut taken: Vec<Pending> = alike.collect();
         let apiece = self.apiece.extract_if(.., |deferred| due(deferred));
         taken.extend(apiece.map(|deferred| Pending { deferred, count: 1 }));
@@ -87,7 +92,9 @@ impl Grace {
     /// When the next one is due.
     pub(super) fn next_due(&self) -> Option<Instant> {
         let alike = self.alike.values().map(|pending| pending.deferred.due);
-        alike.chain(self.apiece.iter().map(|deferred| deferred.due)).min()
+        alike
+            .chain(self.apiece.iter().map(|deferred| deferred.due))
+            .min()
     }
 }
 
@@ -101,6 +108,8 @@ pub(super) struct Flush {
 impl Flush {
     fn calls_for(&self, deferred: &Deferred) -> bool {
         deferred.until <= self.until
-            && self.scope.is_none_or(|scope| scope == deferred.report.scope.id())
+            && self
+                .scope
+                .is_none_or(|scope| scope == deferred.report.scope.id())
     }
 }

@@ -32,7 +32,10 @@ static HOOK: RwLock<Option<Arc<Hook>>> = RwLock::new(None);
 /// ```
 pub fn set_hook(hook: Hook) {
     let new = Some(Arc::new(hook));
-    let old = std::mem::replace(&mut *HOOK.write().unwrap_or_else(PoisonError::into_inner), new);
+    let old = std::mem::replace(
+        &mut *HOOK.write().unwrap_or_else(PoisonError::into_inner),
+        new,
+    );
     drop(old);
 }
 
@@ -42,7 +45,10 @@ pub fn set_hook(hook: Hook) {
 /// assert!(debug_async::report::take_hook().is_none());
 /// ```
 pub fn take_hook() -> Option<Hook> {
-    let old = HOOK.write().unwrap_or_else(PoisonError::into_inner).take()?;
+    let old = HOOK
+        .write()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take()?;
     // A report may be on its way through it on the reporter's thread.
     Some(Arc::try_unwrap(old).unwrap_or_else(|shared| Box::new(move |report| shared(report))))
 }

@@ -20,8 +20,8 @@ pub(super) fn admits(before: u64, after: u64) -> bool {
 pub(super) fn tell_rest() {
     let mut lines = Vec::new();
     for (site, kind) in untold() {
-        let found = site.found(kind.index());
-        site.set_told(kind.index(), found);
+        let found = site.found(kind);
+        site.set_told(kind, found);
         lines.push(format!("{found} × {kind} at {}", site.location()));
     }
     if lines.is_empty() {
@@ -37,7 +37,9 @@ pub(super) fn tell_rest() {
 fn untold() -> Vec<(&'static Site, ReportKind)> {
     let kinds = |site| ReportKind::ALL.iter().map(move |kind| (site, *kind));
     let pairs = site::all().into_iter().flat_map(kinds);
-    pairs.filter(|(site, kind)| site.found(kind.index()) > site.told(kind.index())).collect()
+    pairs
+        .filter(|(site, kind)| site.found(*kind) > site.told(*kind))
+        .collect()
 }
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ impl Report {
             Some(debug) => {
                 report.task_id = debug.task_id.get().copied();
                 report.polls = Some(debug.polls());
-                report.busy = Some(debug.busy());
+                report.busy = (debug.polls() > 0).then(|| debug.busy());
                 report.age = Some(debug.age());
                 report.captured = debug.stack;
                 report.context = Context::of(debug);
@@ -271,9 +271,10 @@ impl fmt::Display for Report {
         if self.count > 1 {
             write!(f, " ({} times so far)", self.count)?;
         }
+        let polled = self.polls.filter(|polls| *polls > 0);
         let facts = [
             ("task", self.task_id.map(|id| id.to_string())),
-            ("polls", self.polls.map(|polls| polls.to_string())),
+            ("polls", polled.map(|polls| polls.to_string())),
             ("busy", self.busy.map(clock::human)),
             ("age", self.age.map(clock::human)),
         ];

@@ -104,7 +104,7 @@ pub(crate) fn raise_at(
     make: impl FnOnce() -> Report,
 ) {
     scope.count(kind, level);
-    let ordinal = site.map_or(1, |site| site.count(kind.index()));
+    let ordinal = site.map_or(1, |site| site.count(kind));
     if limit::admits(ordinal - 1, ordinal) {
         push(make().at_level(level));
     }
@@ -128,7 +128,11 @@ fn push(report: Report) {
     drop(state);
     WORK.notify_one();
     if let Some(report) = unsent {
-        notice::to_stderr(&format!("{} {}: {report}\n", report.level(), report.kind().target()));
+        notice::to_stderr(&format!(
+            "{} {}: {report}\n",
+            report.level(),
+            report.kind().target()
+        ));
     }
 }
 
@@ -162,7 +166,10 @@ pub(crate) fn defer(
 /// Calls `look` on the reporter's thread after `first`, and again after each
 /// duration that it gives, till it gives none.
 pub(crate) fn every(first: Duration, look: impl FnMut() -> Option<Duration> + Send + 'static) {
-    let watch = Watch { due: clock::now() + first, look: Box::new(look) };
+    let watch = Watch {
+        due: clock::now() + first,
+        look: Box::new(look),
+    };
     running().watches.push(watch);
     WORK.notify_one();
 }
@@ -189,7 +196,9 @@ pub(super) fn flush(until: Until, scope: Option<u64>) {
     let (state, result) = waited.unwrap_or_else(PoisonError::into_inner);
     drop(state);
     if result.timed_out() {
-        notice::to_stderr("WARN debug_async: a report hook or a subscriber blocks; reports may be lost\n");
+        notice::to_stderr(
+            "WARN debug_async: a report hook or a subscriber blocks; reports may be lost\n",
+        );
     }
 }
 
@@ -197,7 +206,9 @@ pub(super) fn flush(until: Until, scope: Option<u64>) {
 fn running() -> MutexGuard<'static, State> {
     let mut state = state();
     if state.thread == Thread::No {
-        let spawned = std::thread::Builder::new().name("debug-async".into()).spawn(run);
+        let spawned = std::thread::Builder::new()
+            .name("debug-async".into())
+            .spawn(run);
         state.thread = match spawned {
             Ok(_) => Thread::Yes,
             Err(_) => Thread::Never,
@@ -212,9 +223,15 @@ fn run() {
     silence_this_thread();
     loop {
         let work = next_work();
-        work.watches.into_iter().for_each(|watch| survive(|| look(watch)));
-        work.reports.into_iter().for_each(|report| survive(|| tell(report)));
-        work.pending.into_iter().for_each(|pending| survive(|| judge(pending)));
+        work.watches
+            .into_iter()
+            .for_each(|watch| survive(|| look(watch)));
+        work.reports
+            .into_iter()
+            .for_each(|report| survive(|| tell(report)));
+        work.pending
+            .into_iter()
+            .for_each(|pending| survive(|| judge(pending)));
         if work.at_exit {
             survive(limit::tell_rest);
         }
@@ -252,25 +269,38 @@ fn next_work() -> Work {
         let now = clock::now();
         let flushes = std::mem::take(&mut state.flushes);
         let pending = state.grace().take(now, &flushes);
-        let watches: Vec<Watch> = state.watches.extract_if(.., |watch| watch.due <= now).collect();
+        let watches: Vec<Watch> = state
+            .watches
+            .extract_if(.., |watch| watch.due <= now)
+            .collect();
         let ticket = (!flushes.is_empty()).then_some(state.asked);
-        if ticket.is_some() || !(state.queue.is_empty() && pending.is_empty() && watches.is_empty()) {
+        if ticket.is_some() || !(state.queue.is_empty() && pending.is_empty() && watches.is_empty())
+        {
             return Work {
                 reports: std::mem::take(&mut state.queue),
                 pending,
                 watches,
                 lost: std::mem::take(&mut state.lost),
                 ticket,
-                at_exit: flushes.iter().any(|flush| flush.until == Until::End && flush.scope.is_none()),
+                at_exit: flushes
+                    .iter()
+                    .any(|flush| flush.until == Until::End && flush.scope.is_none()),
             };
         }
         let judged = state.grace().next_due();
-        let next = state.watches.iter().map(|watch| watch.due).chain(judged).min();
+        let next = state
+            .watches
+            .iter()
+            .map(|watch| watch.due)
+            .chain(judged)
+            .min();
         state = match next {
             None => WORK.wait(state).unwrap_or_else(PoisonError::into_inner),
             Some(due) => {
                 let left = due.saturating_duration_since(now);
-                WORK.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                WORK.wait_timeout(state, left)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0
             }
         };
     }
@@ -286,7 +316,7 @@ fn look(mut watch: Watch) {
 /// Hands on one report, with the count as it is by now.
 fn tell(mut report: Report) {
     if let Some(site) = report.site {
-        let kind = report.kind.index();
+        let kind = report.kind;
         let found = site.found(kind).max(1);
         // Its like has been told meanwhile, with a count that includes it.
         if site.told(kind) >= found {
@@ -302,15 +332,20 @@ fn tell(mut report: Report) {
 
 /// Asks a deferred finding whether it still stands, and tells it if so.
 fn judge(pending: Pending) {
-    let Pending { deferred: Deferred { report, stands, .. }, count } = pending;
+    let Pending {
+        deferred: Deferred { report, stands, .. },
+        count,
+    } = pending;
     if !stands() {
         return;
     }
-    let before = report.site.map_or(0, |site| site.found(report.kind.index()));
+    let before = report
+        .site
+        .map_or(0, |site| site.found(report.kind));
     for _ in 0..count {
         report.scope.count(report.kind, report.level);
         if let Some(site) = report.site {
-            site.count(report.kind.index());
+            site.count(report.kind);
         }
     }
     if limit::admits(before, before + count) {

@@ -15,11 +15,15 @@ pub(super) fn deliver(report: &Report) {
     if let Some(hook) = hook::get() {
         match catch_unwind(AssertUnwindSafe(|| hook(report))) {
             Ok(()) => return,
-            Err(_) => notice::to_stderr("WARN debug_async: the report hook panicked; this is the report it was given\n"),
+            Err(_) => notice::to_stderr(
+                "WARN debug_async: the report hook panicked; this is the report it was given\n",
+            ),
         }
     }
     if catch_unwind(AssertUnwindSafe(|| emit(report))).is_err() {
-        notice::to_stderr("WARN debug_async: the tracing subscriber panicked; this is the report it was given\n");
+        notice::to_stderr(
+            "WARN debug_async: the tracing subscriber panicked; this is the report it was given\n",
+        );
         print(report);
     }
 }
@@ -27,7 +31,11 @@ pub(super) fn deliver(report: &Report) {
 /// Hands a report to `tracing`, or prints it if nobody listens there.
 pub(super) fn emit(report: &Report) {
     report.context.enter(|span| {
-        if notice::tracing_is_set() { event(report, span) } else { print(report) }
+        if notice::tracing_is_set() {
+            event(report, span)
+        } else {
+            print(report)
+        }
     });
 }
 

@@ -185,7 +185,10 @@ impl Builder {
     #[track_caller]
     pub fn build_local(&mut self, options: LocalOptions) -> io::Result<LocalRuntime> {
         let scope = self.scope();
-        Ok(LocalRuntime::new_in(self.inner.build_local(options)?, scope))
+        Ok(LocalRuntime::new_in(
+            self.inner.build_local(options)?,
+            scope,
+        ))
     }
 
     /// A runtime that runs a test: debug mode is on by itself.

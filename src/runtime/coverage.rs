@@ -12,7 +12,10 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// How many tasks of this runtime are not ours.
 pub(super) fn unseen(handle: &Handle, scope: &Scope) -> usize {
-    handle.metrics().num_alive_tasks().saturating_sub(scope.tasks())
+    handle
+        .metrics()
+        .num_alive_tasks()
+        .saturating_sub(scope.tasks())
 }
 
 /// Looks at a runtime of debug mode every so often, and says once if most of its

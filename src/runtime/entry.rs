@@ -77,13 +77,20 @@ fn denied(scope: &Scope) -> Option<String> {
     let found: Vec<(ReportKind, u64)> = match deny {
         Deny::Nothing => return None,
         Deny::All if scope.severe() == 0 => return None,
-        _ => scope.found().into_iter().filter(|(kind, _)| deny.denies(*kind)).collect(),
+        _ => scope
+            .found()
+            .into_iter()
+            .filter(|(kind, _)| deny.denies(*kind))
+            .collect(),
     };
     (!found.is_empty()).then(|| list(&found))
 }
 
 fn list(found: &[(ReportKind, u64)]) -> String {
-    let found: Vec<String> = found.iter().map(|(kind, count)| format!("{count} × {kind}")).collect();
+    let found: Vec<String> = found
+        .iter()
+        .map(|(kind, count)| format!("{count} × {kind}"))
+        .collect();
     found.join(", ")
 }
 
@@ -96,7 +103,9 @@ where
     if let Some(denied) = denied(&scope) {
         // What main returned is said as it would have been, an `Err` for one.
         let _code: ExitCode = output.report();
-        notice::to_stderr(&format!("ERROR debug_async: denied by ASYNC_DEBUG_DENY: {denied}\n"));
+        notice::to_stderr(&format!(
+            "ERROR debug_async: denied by ASYNC_DEBUG_DENY: {denied}\n"
+        ));
         std::process::exit(1);
     }
     output
@@ -111,8 +120,16 @@ fn test_in<R: Runs, F: Future>(
     builder.for_test();
     let (output, scope) = run::<R, F>(builder, body, location);
     if scope.severe() > 0 {
-        let lines: Vec<String> = scope.lines().iter().map(|line| format!("\n  {line}")).collect();
-        panic!("debug_async made reports in this test: {}{}", list(&scope.found()), lines.concat());
+        let lines: Vec<String> = scope
+            .lines()
+            .iter()
+            .map(|line| format!("\n  {line}"))
+            .collect();
+        panic!(
+            "debug_async made reports in this test: {}{}",
+            list(&scope.found()),
+            lines.concat()
+        );
     }
     output
 }

@@ -112,13 +112,17 @@ impl Handle {
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let _entered = mode::enter(Some(Arc::clone(&self.scope)));
-        self.inner.block_on(Root::new(future, Location::caller(), &self.scope))
+        self.inner
+            .block_on(Root::new(future, Location::caller(), &self.scope))
     }
 
     /// See [`tokio::runtime::Handle::enter`].
     pub fn enter(&self) -> EnterGuard<'_> {
         let _entered = mode::enter(Some(Arc::clone(&self.scope)));
-        EnterGuard { _entered, _inner: self.inner.enter() }
+        EnterGuard {
+            _entered,
+            _inner: self.inner.enter(),
+        }
     }
 }
 

@@ -30,7 +30,9 @@ impl LocalRuntime {
     ///
     /// As tokio's.
     pub fn new() -> io::Result<LocalRuntime> {
-        Builder::new_current_thread().enable_all().build_local(LocalOptions::default())
+        Builder::new_current_thread()
+            .enable_all()
+            .build_local(LocalOptions::default())
     }
 
     pub(super) fn new_in(inner: tokio::runtime::LocalRuntime, scope: Arc<Scope>) -> LocalRuntime {
@@ -83,7 +85,9 @@ impl LocalRuntime {
         location: &'static Location<'static>,
     ) -> F::Output {
         let _entered = mode::enter(Some(Arc::clone(self.scope())));
-        self.0.inner().block_on(Root::new(future, location, self.scope()))
+        self.0
+            .inner()
+            .block_on(Root::new(future, location, self.scope()))
     }
 
     /// See [`tokio::runtime::LocalRuntime::enter`].
@@ -98,7 +102,8 @@ impl LocalRuntime {
 
     /// See [`tokio::runtime::LocalRuntime::shutdown_background`].
     pub fn shutdown_background(mut self) {
-        self.0.end(tokio::runtime::LocalRuntime::shutdown_background);
+        self.0
+            .end(tokio::runtime::LocalRuntime::shutdown_background);
     }
 }
 

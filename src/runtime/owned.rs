@@ -18,7 +18,10 @@ impl<R> Owned<R> {
     pub(super) fn new(inner: R, handle: tokio::runtime::Handle, scope: Arc<Scope>) -> Owned<R> {
         mode::began(&handle, &scope);
         coverage::watch(&handle, &scope);
-        Owned { inner: Some(inner), handle: Handle::new(handle, scope) }
+        Owned {
+            inner: Some(inner),
+            handle: Handle::new(handle, scope),
+        }
     }
 
     pub(super) fn inner(&self) -> &R {
@@ -38,7 +41,9 @@ impl<R> Owned<R> {
 
     /// Ends it by way of `end`, and says what it left.
     pub(super) fn end(&mut self, end: impl FnOnce(R)) {
-        let Some(inner) = self.inner.take() else { return };
+        let Some(inner) = self.inner.take() else {
+            return;
+        };
         let scope = self.scope();
         let _entered = mode::enter(Some(Arc::clone(scope)));
         let alive = pending_at_shutdown::alive_in(scope);

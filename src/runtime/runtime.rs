@@ -9,10 +9,10 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::handle::Root;
-use super::owned::Owned;
 #[cfg(feature = "rt-multi-thread")]
 use super::Builder;
+use super::handle::Root;
+use super::owned::Owned;
 use super::{EnterGuard, Handle};
 use crate::mode::{self, Scope};
 use crate::task::JoinHandle;
@@ -85,7 +85,9 @@ impl Runtime {
         location: &'static Location<'static>,
     ) -> F::Output {
         let _entered = mode::enter(Some(Arc::clone(self.scope())));
-        self.0.inner().block_on(Root::new(future, location, self.scope()))
+        self.0
+            .inner()
+            .block_on(Root::new(future, location, self.scope()))
     }
 
     /// See [`tokio::runtime::Runtime::enter`].

@@ -9,7 +9,11 @@ const DEPTH: usize = 64;
 /// The present stack, if `mode` wants one.
 #[inline]
 pub(crate) fn capture(mode: StackMode) -> Captured {
-    if mode == StackMode::Off { Captured::NONE } else { capture_always() }
+    if mode == StackMode::Off {
+        Captured::NONE
+    } else {
+        capture_always()
+    }
 }
 
 /// The present stack.
@@ -17,10 +21,26 @@ pub(crate) fn capture(mode: StackMode) -> Captured {
 pub(crate) fn capture_always() -> Captured {
     let mut addresses = [0usize; DEPTH];
     let mut depth = 0;
-    backtrace::trace(|frame| {
+    trace(|frame| {
         addresses[depth] = frame.ip().addr();
         depth += 1;
         depth < DEPTH
     });
     intern::intern(&addresses[..depth])
+}
+
+/// `backtrace::trace` would take the lock under which the reporter resolves
+/// symbols, and so hold up the program for as long as that takes.
+#[cfg(unix)]
+#[allow(unsafe_code)]
+fn trace(each: impl FnMut(&backtrace::Frame) -> bool) {
+    // SAFETY: the lock is there for platforms whose unwinder is not thread-safe
+    // (dbghelp on Windows). On Unix the unwinder is the one that panics use, which
+    // any number of threads may run at once; it reads this thread's stack only.
+    unsafe { backtrace::trace_unsynchronized(each) }
+}
+
+#[cfg(not(unix))]
+fn trace(each: impl FnMut(&backtrace::Frame) -> bool) {
+    backtrace::trace(each);
 }

@@ -19,7 +19,9 @@ pub struct Frame {
 impl fmt::Display for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(without_closures(&self.function))?;
-        let Some(file) = &self.file else { return Ok(()) };
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
         write!(f, " ({}", relative(file))?;
         for number in [self.line, self.column].into_iter().flatten() {
             write!(f, ":{number}")?;
@@ -55,14 +57,22 @@ impl Stack {
 
 impl fmt::Display for Stack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut lines = self.frames.iter().map(|frame| format!("at {frame}")).collect::<Vec<_>>();
+        let mut lines = self
+            .frames
+            .iter()
+            .map(|frame| format!("at {frame}"))
+            .collect::<Vec<_>>();
         if self.hidden > 0 {
             let s = if self.hidden == 1 { "" } else { "s" };
-            lines.push(format!("({} frame{s} hidden; ASYNC_DEBUG_STACK=full shows all)", self.hidden));
+            lines.push(format!(
+                "({} frame{s} hidden; ASYNC_DEBUG_STACK=full shows all)",
+                self.hidden
+            ));
         }
         if !self.has_lines {
             lines.push(
-                "(no debug information: build with `debug = \"line-tables-only\"` for lines)".into(),
+                "(no debug information: build with `debug = \"line-tables-only\"` for lines)"
+                    .into(),
             );
         }
         f.write_str(&lines.join("\n"))
@@ -88,7 +98,12 @@ pub(super) fn without_closures(function: &str) -> &str {
 /// The path as seen from where the program runs, if it is below.
 fn relative(file: &str) -> String {
     let here = std::env::current_dir().ok();
-    let below = here.and_then(|here| std::path::Path::new(file).strip_prefix(here).ok().map(|p| p.display().to_string()));
+    let below = here.and_then(|here| {
+        std::path::Path::new(file)
+            .strip_prefix(here)
+            .ok()
+            .map(|p| p.display().to_string())
+    });
     below.unwrap_or_else(|| file.strip_prefix("./").unwrap_or(file).to_owned())
 }
 
@@ -98,17 +113,32 @@ mod tests {
 
     #[test]
     fn closures_are_not_shown() {
-        assert_eq!(without_closures("app::main::{{closure}}::{{closure}}"), "app::main");
+        assert_eq!(
+            without_closures("app::main::{{closure}}::{{closure}}"),
+            "app::main"
+        );
         assert_eq!(without_closures("app::main::{closure#0}"), "app::main");
         assert_eq!(without_closures("app::main"), "app::main");
     }
 
     #[test]
     fn a_stack_says_what_is_missing() {
-        let frame = Frame { function: "app::main".into(), file: None, line: None, column: None };
-        let stack = Stack { frames: vec![frame], hidden: 3, has_lines: false };
+        let frame = Frame {
+            function: "app::main".into(),
+            file: None,
+            line: None,
+            column: None,
+        };
+        let stack = Stack {
+            frames: vec![frame],
+            hidden: 3,
+            has_lines: false,
+        };
         let text = stack.to_string();
-        assert!(text.starts_with("at app::main\n(3 frames hidden;"), "{text}");
+        assert!(
+            text.starts_with("at app::main\n(3 frames hidden;"),
+            "{text}"
+        );
         assert!(text.contains("line-tables-only"), "{text}");
     }
 }

@@ -1,6 +1,7 @@
 //! Which frames are the user's.
 
 use super::print::{Frame, Stack};
+use super::resolve;
 use crate::config::StackMode;
 
 /// Leaves the user's frames and the first library frame that they called, or
@@ -9,11 +10,27 @@ pub(super) fn trim(frames: Vec<Frame>, mode: StackMode) -> Stack {
     let has_lines = frames.iter().any(|frame| frame.file.is_some());
     let all = frames.len();
     // How the capture itself came about is of no interest in any mode.
-    let inside = frames.iter().take_while(|frame| owner(frame) != Owner::User).count();
-    let start = frames[..inside].iter().rposition(|frame| owner(frame) == Owner::Ours);
-    let frames: Vec<Frame> = frames.into_iter().skip(start.map_or(0, |at| at + 1)).collect();
-    let shown = if mode == StackMode::Full { frames } else { short(frames) };
-    Stack { hidden: all - shown.len(), frames: shown, has_lines }
+    let inside = frames
+        .iter()
+        .take_while(|frame| owner(frame) != Owner::User)
+        .count();
+    let start = frames[..inside]
+        .iter()
+        .rposition(|frame| owner(frame) == Owner::Ours);
+    let frames: Vec<Frame> = frames
+        .into_iter()
+        .skip(start.map_or(0, |at| at + 1))
+        .collect();
+    let shown = if mode == StackMode::Full {
+        frames
+    } else {
+        short(frames)
+    };
+    Stack {
+        hidden: all - shown.len(),
+        frames: shown,
+        has_lines,
+    }
 }
 
 fn short(frames: Vec<Frame>) -> Vec<Frame> {
@@ -21,9 +38,16 @@ fn short(frames: Vec<Frame>) -> Vec<Frame> {
         // Nobody's: rather all of it than nothing.
         return frames;
     };
-    let called = first.checked_sub(1).filter(|at| owner(&frames[*at]) == Owner::Library);
+    let called = first
+        .checked_sub(1)
+        .filter(|at| owner(&frames[*at]) == Owner::Library);
     let keep = |at: usize, frame: &Frame| Some(at) == called || owner(frame) == Owner::User;
-    frames.into_iter().enumerate().filter(|(at, frame)| keep(*at, frame)).map(|(_, f)| f).collect()
+    frames
+        .into_iter()
+        .enumerate()
+        .filter(|(at, frame)| keep(*at, frame))
+        .map(|(_, f)| f)
+        .collect()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,39 +59,70 @@ enum Owner {
 
 fn owner(frame: &Frame) -> Owner {
     let krate = krate(&frame.function);
-    if krate == "debug_async" || krate == "backtrace" {
+    let in_own_file =
+        |file: &String| resolve::own_directory().is_some_and(|own| file.starts_with(own));
+    if krate == "debug_async"
+        || krate == "backtrace"
+        || frame.file.as_ref().is_some_and(in_own_file)
+    {
         return Owner::Ours;
     }
     let library = match &frame.file {
         Some(file) => is_library_file(file),
-        // No debug information: what is not one of the usual libraries. A path
-        // of one segment is C, or the entry point.
+        // No debug information: what is one of the usual libraries, and what has a
+        // path of one segment, which is C or the entry point.
         None => LIBRARIES.contains(&krate) || !frame.function.contains("::"),
     };
     if library { Owner::Library } else { Owner::User }
 }
 
 const LIBRARIES: &[&str] = &[
-    "std", "core", "alloc", "test", "tokio", "tokio_util", "tokio_stream", "futures",
-    "futures_util", "futures_executor", "tracing", "tracing_core", "hyper", "hyper_util", "tower",
-    "axum", "mio",
+    "std",
+    "core",
+    "alloc",
+    "test",
+    "tokio",
+    "tokio_util",
+    "tokio_stream",
+    "futures",
+    "futures_util",
+    "futures_executor",
+    "tracing",
+    "tracing_core",
+    "hyper",
+    "hyper_util",
+    "tower",
+    "axum",
+    "mio",
 ];
 
 fn is_library_file(file: &str) -> bool {
     let file = file.replace('\\', "/");
+    if !file.ends_with(".rs") {
+        return true;
+    }
     file.starts_with("/rustc/")
-        || ["/registry/src/", "/.rustup/toolchains/", "/.cargo/git/checkouts/"]
-            .iter()
-            .any(|part| file.contains(part))
+        || [
+            "/registry/src/",
+            "/.rustup/toolchains/",
+            "/.cargo/git/checkouts/",
+        ]
+        .iter()
+        .any(|part| file.contains(part))
 }
 
 /// The crate of a function's path: `<app::Server as tower::Service>::call` is of
 /// the crate `app`.
 fn krate(function: &str) -> &str {
     let path = function.trim_start_matches(['<', '&', '*', '(', '[']);
-    let path = path.strip_prefix("mut ").or_else(|| path.strip_prefix("const ")).unwrap_or(path);
+    let path = path
+        .strip_prefix("mut ")
+        .or_else(|| path.strip_prefix("const "))
+        .unwrap_or(path);
     let path = path.strip_prefix("dyn ").unwrap_or(path);
-    let end = path.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(path.len());
+    let end = path
+        .find(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .unwrap_or(path.len());
     &path[..end]
 }
 
@@ -76,26 +131,50 @@ mod tests {
     use super::*;
 
     fn frame(function: &str, file: Option<&str>) -> Frame {
-        Frame { function: function.into(), file: file.map(Into::into), line: Some(1), column: None }
+        Frame {
+            function: function.into(),
+            file: file.map(Into::into),
+            line: Some(1),
+            column: None,
+        }
     }
 
     fn names(stack: &Stack) -> Vec<&str> {
-        stack.frames().iter().map(|frame| frame.function.as_str()).collect()
+        stack
+            .frames()
+            .iter()
+            .map(|frame| frame.function.as_str())
+            .collect()
     }
 
     #[test]
     fn the_user_s_frames_and_what_they_called() {
         let frames = vec![
-            frame("backtrace::trace", Some("/home/u/.cargo/registry/src/x/backtrace/src/lib.rs")),
-            frame("debug_async::stack::capture", Some("/home/u/debug/src/stack.rs")),
-            frame("std::thread::sleep", Some("/rustc/abc/library/std/src/thread/mod.rs")),
+            frame(
+                "backtrace::trace",
+                Some("/home/u/.cargo/registry/src/x/backtrace/src/lib.rs"),
+            ),
+            frame(
+                "debug_async::stack::capture",
+                Some("/home/u/debug/src/stack.rs"),
+            ),
+            frame(
+                "std::thread::sleep",
+                Some("/rustc/abc/library/std/src/thread/mod.rs"),
+            ),
             frame("app::work", Some("/home/u/app/src/main.rs")),
-            frame("tokio::runtime::task::poll", Some("/home/u/.cargo/registry/src/x/tokio/src/a.rs")),
+            frame(
+                "tokio::runtime::task::poll",
+                Some("/home/u/.cargo/registry/src/x/tokio/src/a.rs"),
+            ),
             frame("app::main", Some("/home/u/app/src/main.rs")),
             frame("main", None),
         ];
         let stack = trim(frames.clone(), StackMode::Short);
-        assert_eq!(names(&stack), ["std::thread::sleep", "app::work", "app::main"]);
+        assert_eq!(
+            names(&stack),
+            ["std::thread::sleep", "app::work", "app::main"]
+        );
         assert_eq!(stack.hidden(), 4);
         let stack = trim(frames, StackMode::Full);
         assert_eq!(names(&stack).len(), 5);
@@ -117,7 +196,10 @@ mod tests {
 
     #[test]
     fn a_stack_of_strangers_is_shown_whole() {
-        let stack = trim(vec![frame("std::a", None), frame("tokio::b", None)], StackMode::Short);
+        let stack = trim(
+            vec![frame("std::a", None), frame("tokio::b", None)],
+            StackMode::Short,
+        );
         assert_eq!(names(&stack), ["std::a", "tokio::b"]);
     }
 }

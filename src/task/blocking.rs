@@ -55,8 +55,12 @@ impl<F> Call<F> {
     where
         F: FnOnce() -> R,
     {
-        let Some(f) = self.f.take() else { unreachable!("it is run once") };
-        let Some(record) = self.watch.record() else { return f() };
+        let Some(f) = self.f.take() else {
+            unreachable!("it is run once")
+        };
+        let Some(record) = self.watch.record() else {
+            return f();
+        };
         match catch_unwind(AssertUnwindSafe(|| observe::call(record, f))) {
             Ok(output) => {
                 outcome::returned::<R, ByType>(record, &output);

@@ -34,7 +34,11 @@ impl<T> JoinHandle<T> {
         inner: tokio::task::JoinHandle<T>,
         record: Option<Arc<Record>>,
     ) -> JoinHandle<T> {
-        JoinHandle { inner: Some(inner), record, text: P::text }
+        JoinHandle {
+            inner: Some(inner),
+            record,
+            text: P::text,
+        }
     }
 
     fn inner(&self) -> &tokio::task::JoinHandle<T> {

@@ -44,7 +44,10 @@ pub struct JoinSet<T> {
 impl<T> JoinSet<T> {
     /// See [`tokio::task::JoinSet::new`].
     pub fn new() -> JoinSet<T> {
-        JoinSet { inner: tokio::task::JoinSet::new(), records: HashMap::new() }
+        JoinSet {
+            inner: tokio::task::JoinSet::new(),
+            records: HashMap::new(),
+        }
     }
 
     /// See [`tokio::task::JoinSet::len`].
@@ -113,11 +116,7 @@ impl<T: 'static> JoinSet<T> {
 
     /// See [`tokio::task::JoinSet::spawn_local_on`].
     #[track_caller]
-    pub fn spawn_local_on<F>(
-        &mut self,
-        task: F,
-        local_set: &tokio::task::LocalSet,
-    ) -> AbortHandle
+    pub fn spawn_local_on<F>(&mut self, task: F, local_set: &tokio::task::LocalSet) -> AbortHandle
     where
         F: Future<Output = T> + 'static,
     {

@@ -118,8 +118,12 @@ mod tests {
         }
         assert!(is_error(Err::<(), _>("lost")));
         assert!(is_error(Err::<String, _>(())));
-        assert!(is_error(std::io::Result::<Vec<u8>>::Err(std::io::ErrorKind::Other.into())));
-        assert!(is_error(Err::<&str, std::num::NonZeroU8>(std::num::NonZeroU8::MIN)));
+        assert!(is_error(std::io::Result::<Vec<u8>>::Err(
+            std::io::ErrorKind::Other.into()
+        )));
+        assert!(is_error(Err::<&str, std::num::NonZeroU8>(
+            std::num::NonZeroU8::MIN
+        )));
         assert!(!is_error(Ok::<Result<(), ()>, ()>(Err(()))));
         assert!(!is_error(Ok::<(), String>(())));
         assert!(!is_error(Some(1)));

@@ -60,7 +60,9 @@ where
 macro_rules! spawn {
     (name = $name:expr, $future:expr $(,)?) => {
         $crate::__private::spawn_seen!(
-            $future, ::core::option::Option::Some(::std::string::String::from($name)))
+            $future,
+            ::core::option::Option::Some(::std::string::String::from($name))
+        )
     };
     ($future:expr $(,)?) => {
         $crate::__private::spawn_seen!($future, ::core::option::Option::None)
@@ -89,7 +91,12 @@ where
     F::Output: Send + 'static,
     P: outcome::Probe<F::Output>,
 {
-    let (task, record) =
-        TrackedTask::<F, P>::new(future, Object::Task, name, Location::caller(), &Scope::current());
+    let (task, record) = TrackedTask::<F, P>::new(
+        future,
+        Object::Task,
+        name,
+        Location::caller(),
+        &Scope::current(),
+    );
     JoinHandle::new::<P>(tokio::spawn(task), record)
 }

@@ -46,7 +46,14 @@ impl<F: Future, P: Probe<F::Output>> TrackedTask<F, P> {
         if let Some(record) = &record {
             large_future::spawned(record, size_of::<F>());
         }
-        (TrackedTask { inner, probe: PhantomData, watch }, record)
+        (
+            TrackedTask {
+                inner,
+                probe: PhantomData,
+                watch,
+            },
+            record,
+        )
     }
 }
 
