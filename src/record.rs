@@ -13,7 +13,7 @@ use std::time::Duration;
 use tracing::{Dispatch, Span};
 
 use crate::clock::{self, Instant};
-use crate::mode::{Mode, Scope};
+use crate::mode::{self, Mode, Scope};
 use crate::name;
 use crate::site::Site;
 use crate::stack::{self, Captured};
@@ -144,20 +144,22 @@ impl UnwindSafe for Record {}
 impl RefUnwindSafe for Record {}
 
 impl Record {
-    /// A record of a new thing, of type `T`, or `None` when the mode is off.
+    /// A record of a new thing, of type `T`, in a scope (`None`: this thread's), or
+    /// nothing when the mode there is off.
     #[inline]
     pub(crate) fn new<T>(
         object: Object,
         name: Option<String>,
         location: &'static Location<'static>,
-        scope: &Arc<Scope>,
+        scope: Option<&Arc<Scope>>,
     ) -> Option<Arc<Record>> {
-        let mode = scope.mode();
+        let mode = scope.map_or_else(mode::current, |scope| scope.mode());
         if mode == Mode::Off {
             return None;
         }
         let detail = (mode == Mode::Debug || name.is_some()).then(|| {
-            let debug = (mode == Mode::Debug).then(|| Debugged::new(scope));
+            let debug = (mode == Mode::Debug)
+                .then(|| Debugged::new(scope.map_or_else(Scope::current, Arc::clone)));
             Box::new(Detail {
                 name: name.map(String::into_boxed_str),
                 debug,
@@ -256,13 +258,13 @@ impl std::fmt::Debug for Record {
 }
 
 impl Debugged {
-    fn new(scope: &Arc<Scope>) -> Debugged {
+    fn new(scope: Arc<Scope>) -> Debugged {
         Debugged {
             created: clock::now(),
             stack: stack::capture(scope.settings().stack),
             span: Span::current(),
             dispatch: tracing::dispatcher::get_default(Clone::clone),
-            scope: Arc::clone(scope),
+            scope,
             place: AtomicU64::new(0),
             task_id: OnceLock::new(),
             polls: AtomicU64::new(0),

@@ -47,7 +47,9 @@ fn sources(directory: &Path) -> Vec<PathBuf> {
 
 /// The modules that a source names by `crate::`, outside comments.
 fn imports(source: &str) -> BTreeSet<String> {
-    let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let code = source
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
     let mut found = BTreeSet::new();
     for line in code {
         for (at, _) in line.match_indices("crate::") {
@@ -56,7 +58,9 @@ fn imports(source: &str) -> BTreeSet<String> {
                 continue;
             }
             let rest = &line[at + "crate::".len()..];
-            let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
+            let end = rest
+                .find(|c: char| !(c.is_alphanumeric() || c == '_'))
+                .unwrap_or(rest.len());
             found.insert(rest[..end].to_owned());
         }
     }
@@ -94,6 +98,9 @@ fn imports_point_down() {
 fn an_import_that_points_up_is_seen() {
     let source = "use crate::report::Report; // crate::x\n// crate::task\n";
     let imports = imports(source);
-    assert!(imports.contains("report") && !imports.contains("task"), "{imports:?}");
+    assert!(
+        imports.contains("report") && !imports.contains("task"),
+        "{imports:?}"
+    );
     assert!(layer("report") > layer("record"));
 }

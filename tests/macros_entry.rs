@@ -58,7 +58,10 @@ mod on_any_function {
     #[test]
     fn builds_the_runtime_that_was_asked_for() {
         assert_eq!(plain().0, RuntimeFlavor::MultiThread);
-        assert_eq!(plain().1, std::thread::available_parallelism().unwrap().get());
+        assert_eq!(
+            plain().1,
+            std::thread::available_parallelism().unwrap().get()
+        );
         assert_eq!(three_workers(), 3);
         assert_eq!(current_thread(), RuntimeFlavor::CurrentThread);
         assert!(paused() < Duration::from_secs(60));
@@ -67,7 +70,11 @@ mod on_any_function {
     }
 
     #[debug_async::main(flavor = "current_thread")]
-    async fn arguments<'a, T: Clone>(value: &'a T, mut text: String, (a, _): (u8, u8)) -> (&'a T, String) {
+    async fn arguments<'a, T: Clone>(
+        value: &'a T,
+        mut text: String,
+        (a, _): (u8, u8),
+    ) -> (&'a T, String) {
         text.push_str(&a.to_string());
         (value, text)
     }
@@ -152,7 +159,12 @@ mod as_test {
         assert_eq!(flavor(), RuntimeFlavor::CurrentThread);
     }
 
-    #[debug_async::test(flavor = "multi_thread", worker_threads = 1, debug = true, slow_poll = "5s")]
+    #[debug_async::test(
+        flavor = "multi_thread",
+        worker_threads = 1,
+        debug = true,
+        slow_poll = "5s"
+    )]
     async fn is_multi_threaded_if_asked() {
         assert_eq!(flavor(), RuntimeFlavor::MultiThread);
     }
@@ -160,7 +172,10 @@ mod as_test {
     #[debug_async::test(flavor = "local")]
     async fn is_local_if_asked() {
         let rc = std::rc::Rc::new(4);
-        assert_eq!(tokio::task::spawn_local(async move { *rc }).await.unwrap(), 4);
+        assert_eq!(
+            tokio::task::spawn_local(async move { *rc }).await.unwrap(),
+            4
+        );
     }
 
     #[debug_async::test(start_paused = true, name = "paused")]

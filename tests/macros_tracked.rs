@@ -2,7 +2,8 @@
 //! without a warning, evaluates to what it did, and drops what it did when it did.
 
 #![deny(warnings)]
-#![allow(clippy::unused_async)]
+#![allow(clippy::unused_async, clippy::non_minimal_cfg)]
+#![allow(clippy::multiple_bound_locations, clippy::toplevel_ref_arg)]
 
 use std::cell::RefCell;
 use std::fmt::{Debug, Display};

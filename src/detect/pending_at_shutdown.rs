@@ -81,7 +81,11 @@ impl Summary {
         }
         let kind = ReportKind::PendingAtShutdown;
         let unpolled: u64 = self.sites.values().map(|left| left.unpolled).sum();
-        let level = if unpolled > 0 { Level::WARN } else { kind.level() };
+        let level = if unpolled > 0 {
+            Level::WARN
+        } else {
+            kind.level()
+        };
         report::raise_at(level, kind, None, scope, || {
             Report::new(kind, scope, self.text(unseen)).help_with(
                 "they were dropped where they stood: await their handles, or tell them to stop \
@@ -104,7 +108,10 @@ impl Summary {
         if unseen > 0 {
             lines.push(format!("{unseen} not tracked"));
         }
-        format!("{total} task{were} still pending at shutdown: {}", lines.join("; "))
+        format!(
+            "{total} task{were} still pending at shutdown: {}",
+            lines.join("; ")
+        )
     }
 }
 

@@ -36,10 +36,10 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, E>> {
         let this = self.project();
         let output = ready!(this.inner.poll(cx));
-        if let Err(error) = &output {
-            if (this.predicate)(error) {
-                observe::expect_failure();
-            }
+        if let Err(error) = &output
+            && (this.predicate)(error)
+        {
+            observe::expect_failure();
         }
         Poll::Ready(output)
     }

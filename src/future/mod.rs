@@ -22,7 +22,6 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 
-use crate::mode::Scope;
 use crate::observe::Watch;
 use crate::record::{Flag, Object};
 
@@ -58,7 +57,7 @@ pin_project! {
 impl<F> TrackedFuture<F> {
     #[inline]
     pub(crate) fn new(inner: F, name: Option<String>, at: &'static Location<'static>) -> Self {
-        let watch = Watch::new::<F>(Object::Future, name, at, &Scope::current());
+        let watch = Watch::new::<F>(Object::Future, name, at, None);
         TrackedFuture { inner, watch }
     }
 

@@ -32,13 +32,13 @@ use crate::registry;
 pub(crate) struct Watch(Option<Arc<Record>>);
 
 impl Watch {
-    /// Begins to watch a new thing of type `T`.
+    /// Begins to watch a new thing of type `T`, in a scope; `None`: this thread's.
     #[inline]
     pub(crate) fn new<T>(
         object: Object,
         name: Option<String>,
         location: &'static Location<'static>,
-        scope: &Arc<Scope>,
+        scope: Option<&Arc<Scope>>,
     ) -> Watch {
         let record = Record::new::<T>(object, name, location, scope);
         if let Some(record) = &record {
@@ -176,9 +176,9 @@ fn ended(record: &Arc<Record>) {
     let (Some(debug), Some(elapsed)) = (record.debug(), dropped.elapsed) else {
         return;
     };
-    if let Some(own) = slow_poll::judge(elapsed, dropped.told, debug.slow_poll()) {
-        if slow_drop::report(record, own) {
-            frame::pass_on_told(elapsed);
-        }
+    if let Some(own) = slow_poll::judge(elapsed, dropped.told, debug.slow_poll())
+        && slow_drop::report(record, own)
+    {
+        frame::pass_on_told(elapsed);
     }
 }

@@ -145,10 +145,10 @@ pub(crate) fn defer(
     make: impl FnOnce() -> Deferred,
 ) {
     let key = site.map(|site| grace::key(kind, site, scope.id()));
-    if let Some(key) = key {
-        if running().grace().count(key) {
-            return;
-        }
+    if let Some(key) = key
+        && running().grace().count(key)
+    {
+        return;
     }
     // Runs code of the user's (the subscriber, for the span): no lock.
     let deferred = make();
@@ -339,9 +339,7 @@ fn judge(pending: Pending) {
     if !stands() {
         return;
     }
-    let before = report
-        .site
-        .map_or(0, |site| site.found(report.kind));
+    let before = report.site.map_or(0, |site| site.found(report.kind));
     for _ in 0..count {
         report.scope.count(report.kind, report.level);
         if let Some(site) = report.site {

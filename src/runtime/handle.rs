@@ -91,7 +91,7 @@ impl Handle {
             Object::Task,
             None,
             Location::caller(),
-            &self.scope,
+            Some(&self.scope),
         );
         JoinHandle::new::<ByType>(self.inner.spawn(task), record)
     }
@@ -103,7 +103,7 @@ impl Handle {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        let (call, record) = Call::new(func, Location::caller(), &self.scope);
+        let (call, record) = Call::new(func, Location::caller(), Some(&self.scope));
         JoinHandle::new::<ByType>(self.inner.spawn_blocking(move || call.run()), record)
     }
 
@@ -162,7 +162,7 @@ impl<F: Future> Root<F> {
     pub(super) fn new(inner: F, at: &'static Location<'static>, scope: &Arc<Scope>) -> Root<F> {
         // It is always polled, so there is nothing to find in production.
         let watch = match scope.mode() {
-            Mode::Debug => Watch::new::<F>(Object::Root, None, at, scope),
+            Mode::Debug => Watch::new::<F>(Object::Root, None, at, Some(scope)),
             Mode::Off | Mode::Production => Watch::nothing(),
         };
         Root { inner, watch }

@@ -30,7 +30,7 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let (call, record) = Call::new(f, Location::caller(), &Scope::current());
+    let (call, record) = Call::new(f, Location::caller(), None);
     JoinHandle::new::<ByType>(tokio::task::spawn_blocking(move || call.run()), record)
 }
 
@@ -44,7 +44,7 @@ impl<F> Call<F> {
     pub(crate) fn new(
         f: F,
         location: &'static Location<'static>,
-        scope: &Arc<Scope>,
+        scope: Option<&Arc<Scope>>,
     ) -> (Self, Option<Arc<Record>>) {
         let watch = Watch::new::<F>(Object::BlockingTask, None, location, scope);
         let record = watch.record().cloned();

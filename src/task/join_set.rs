@@ -86,7 +86,7 @@ impl<T: 'static> JoinSet<T> {
         F: Future<Output = T> + Send + 'static,
         T: Send,
     {
-        let (task, record) = wrap(task, Location::caller(), &Scope::current());
+        let (task, record) = wrap(task, Location::caller(), None);
         let handle = self.inner.spawn(task);
         self.entered(handle, record)
     }
@@ -98,7 +98,7 @@ impl<T: 'static> JoinSet<T> {
         F: Future<Output = T> + Send + 'static,
         T: Send,
     {
-        let (task, record) = wrap(task, Location::caller(), &scope_of(handle));
+        let (task, record) = wrap(task, Location::caller(), Some(&scope_of(handle)));
         let handle = self.inner.spawn_on(task, handle);
         self.entered(handle, record)
     }
@@ -132,7 +132,7 @@ impl<T: 'static> JoinSet<T> {
         F: FnOnce() -> T + Send + 'static,
         T: Send,
     {
-        let (call, record) = Call::new(f, Location::caller(), &Scope::current());
+        let (call, record) = Call::new(f, Location::caller(), None);
         let handle = self.inner.spawn_blocking(move || call.run());
         self.entered(handle, record)
     }
@@ -144,7 +144,7 @@ impl<T: 'static> JoinSet<T> {
         F: FnOnce() -> T + Send + 'static,
         T: Send,
     {
-        let (call, record) = Call::new(f, Location::caller(), &scope_of(handle));
+        let (call, record) = Call::new(f, Location::caller(), Some(&scope_of(handle)));
         let handle = self.inner.spawn_blocking_on(move || call.run(), handle);
         self.entered(handle, record)
     }
@@ -235,7 +235,7 @@ impl<T: 'static> JoinSet<T> {
 fn wrap<F: Future>(
     task: F,
     location: &'static Location<'static>,
-    scope: &Arc<Scope>,
+    scope: Option<&Arc<Scope>>,
 ) -> (TrackedTask<F, ByType>, Option<Arc<Record>>) {
     TrackedTask::new(task, Object::Task, None, location, scope)
 }

@@ -11,7 +11,6 @@ use std::task::{Context, Poll};
 use super::JoinHandle;
 use super::outcome::ByType;
 use super::tracked::TrackedTask;
-use crate::mode::Scope;
 use crate::record::{Object, Record};
 
 /// Spawns a task on the current [`LocalSet`] or local runtime, as
@@ -48,7 +47,7 @@ type Local<F> = (TrackedTask<F, ByType>, Option<Arc<Record>>);
 
 /// Wraps a future that is about to be spawned on this thread.
 pub(crate) fn local_task<F: Future>(future: F, at: &'static Location<'static>) -> Local<F> {
-    TrackedTask::new(future, Object::LocalTask, None, at, &Scope::current())
+    TrackedTask::new(future, Object::LocalTask, None, at, None)
 }
 
 /// A set of tasks on one thread, as [`tokio::task::LocalSet`]. What it does not

@@ -6,7 +6,6 @@ use std::panic::Location;
 use super::outcome::ByType;
 use super::tracked::TrackedTask;
 use super::{JoinHandle, outcome};
-use crate::mode::Scope;
 use crate::record::Object;
 
 /// Spawns a task, as [`tokio::spawn`] does, and watches it.
@@ -91,12 +90,7 @@ where
     F::Output: Send + 'static,
     P: outcome::Probe<F::Output>,
 {
-    let (task, record) = TrackedTask::<F, P>::new(
-        future,
-        Object::Task,
-        name,
-        Location::caller(),
-        &Scope::current(),
-    );
+    let (task, record) =
+        TrackedTask::<F, P>::new(future, Object::Task, name, Location::caller(), None);
     JoinHandle::new::<P>(tokio::spawn(task), record)
 }

@@ -39,7 +39,7 @@ impl<F: Future, P: Probe<F::Output>> TrackedTask<F, P> {
         object: Object,
         name: Option<String>,
         location: &'static Location<'static>,
-        scope: &Arc<Scope>,
+        scope: Option<&Arc<Scope>>,
     ) -> (Self, Option<Arc<Record>>) {
         let watch = Watch::new::<F>(object, name, location, scope);
         let record = watch.record().cloned();

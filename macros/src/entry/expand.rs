@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::Ident;
+use syn::spanned::Spanned as _;
+use syn::{Ident, ReturnType, Signature};
 
 use super::Entry;
 use super::config::{Config, Flavor};
@@ -29,30 +30,30 @@ pub(super) fn function(entry: Entry, function: ItemFn, config: &Config) -> Token
     });
     let future = future(entry, &sig, &body);
     let builder = builder(config);
-    let call = call(&sig.ident, runner(entry, &sig.ident, config.flavor), config);
+    let call = call(&sig, runner(entry, &sig.ident, config.flavor), config);
+    // The braces stay the user's, and so the function does: lints pass over those of a macro.
+    let mut run = Group::new(Delimiter::Brace, quote!(#future #builder #call));
+    run.set_span(body.span());
     quote_spanned! {Span::mixed_site()=>
         #(#attrs)*
         #test
-        #vis #defaultness #sig {
-            #future
-            #builder
-            #call
-        }
+        #vis #defaultness #sig #run
     }
 }
 
 /// `let body = …`, the future that is to be run.
-fn future(entry: Entry, sig: &syn::Signature, body: &Group) -> TokenStream {
+fn future(entry: Entry, sig: &Signature, body: &Group) -> TokenStream {
     let block = body::tokens(&sig.output, &TokenStream::new(), body);
-    let block = quote_spanned!(Span::mixed_site()=> async { #block });
+    let span = Span::mixed_site().located_at(body.span());
+    let block = quote_spanned!(span=> async { #block });
     if entry == Entry::Main || body::returns_never(&sig.output) {
         return quote_spanned!(Span::mixed_site()=> let body = #block;);
     }
     // There is one `main` and there are many tests: behind a `dyn`, all that return the same type
     // share one copy of the code that runs them.
     let output = match &sig.output {
-        syn::ReturnType::Default => quote!(()),
-        syn::ReturnType::Type(_, ty) => {
+        ReturnType::Default => quote!(()),
+        ReturnType::Type(_, ty) => {
             let ty = body::erase_impl_trait(ty);
             quote!(#ty)
         }
@@ -125,7 +126,10 @@ fn runner(entry: Entry, ident: &Ident, flavor: Flavor) -> Ident {
     } else {
         ""
     };
-    format_ident!("run_{kind}{local}", span = Span::mixed_site())
+    format_ident!(
+        "run_{kind}{local}",
+        span = ident.span().resolved_at(Span::mixed_site())
+    )
 }
 
 /// The call of the runner, at the line of the function's name.
@@ -133,13 +137,19 @@ fn runner(entry: Entry, ident: &Ident, flavor: Flavor) -> Ident {
 /// It is `#[track_caller]`, and what the caller's line is depends on the spans of the call: for
 /// tokens of ours it would be the line of the attribute. So the call itself must be made of tokens
 /// with the user's span, and of as few as possible, since lints take those for the user's.
-fn call(ident: &Ident, runner: Ident, config: &Config) -> TokenStream {
-    let krate = config.krate.at(Span::mixed_site());
-    let run = Ident::new("run", ident.span());
+fn call(sig: &Signature, runner: Ident, config: &Config) -> TokenStream {
+    // That the runner is not content with the type of the output is the fault of the type.
+    let span = Span::mixed_site().located_at(match &sig.output {
+        ReturnType::Default => sig.ident.span(),
+        ReturnType::Type(_, ty) => ty.span(),
+    });
+    let krate = config.krate.at(span);
+    let runner = quote_spanned!(span=> #krate::__private::#runner);
+    let run = Ident::new("run", sig.ident.span());
     let args = quote_spanned!(Span::mixed_site()=> builder, body);
-    let call = quote_spanned!(ident.span()=> #run(#args));
+    let call = quote_spanned!(sig.ident.span()=> #run(#args));
     quote_spanned! {Span::mixed_site()=>
-        let #run = #krate::__private::#runner;
+        let #run = #runner;
         #call
     }
 }

@@ -34,7 +34,7 @@ impl Entry {
 /// would have been, so that an editor goes on knowing what is in it.
 pub(crate) fn expand(entry: Entry, args: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    let function = match syn::parse2::<ItemFn>(item.clone()) {
+    let mut function = match syn::parse2::<ItemFn>(item.clone()) {
         Ok(function) => function,
         Err(error) => {
             errors.at(
@@ -44,7 +44,7 @@ pub(crate) fn expand(entry: Entry, args: TokenStream, item: TokenStream) -> Toke
             return [item, errors.into_compile_errors()].into_iter().collect();
         }
     };
-    check_function(entry, &function, &mut errors);
+    check_function(entry, &mut function, &mut errors);
     let args = Arg::parse_list(args, &mut errors);
     let config = Config::new(entry, &args, &mut errors);
     let mut tokens = expand::function(entry, function, &config);
@@ -52,7 +52,7 @@ pub(crate) fn expand(entry: Entry, args: TokenStream, item: TokenStream) -> Toke
     tokens
 }
 
-fn check_function(entry: Entry, function: &ItemFn, errors: &mut Errors) {
+fn check_function(entry: Entry, function: &mut ItemFn, errors: &mut Errors) {
     let sig = &function.sig;
     if sig.asyncness.is_none() {
         let message = format!(
@@ -73,15 +73,18 @@ fn check_function(entry: Entry, function: &ItemFn, errors: &mut Errors) {
                 "`fn main` takes no parameters: nobody could pass them",
             ));
         }
-        Entry::Test => {
-            for attr in function.attrs.iter().filter(|attr| is_test_attribute(attr)) {
+        // Left where it is, the second would add an error of its own.
+        Entry::Test => function.attrs.retain(|attr| {
+            let second = is_test_attribute(attr);
+            if second {
                 let message = format!(
                     "`#[debug_async::test]` makes the function a test already: remove `#[{}]`",
                     without_spaces(attr)
                 );
                 errors.push(syn::Error::new_spanned(attr, message));
             }
-        }
+            !second
+        }),
         Entry::Main => {}
     }
 }

@@ -55,7 +55,8 @@ fn rewrite(mut function: ItemFn, body: &Group, wrap: &Wrap<'_>, context: &Contex
     let captures = signature::capture_arguments(&mut function.sig);
     let span = body.span();
     let block = body::tokens(&function.sig.output, &captures, body);
-    let future = wrap.future(&quote_spanned!(Span::mixed_site()=> async move { #block }));
+    let ours = Span::mixed_site().located_at(span);
+    let future = wrap.future(&quote_spanned!(ours=> async move { #block }));
     signature::stop_being_async(&mut function, context);
     let ItemFn {
         attrs,

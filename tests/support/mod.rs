@@ -1,0 +1,67 @@
+//! The framework of this suite.
+//!
+//! Findings are judged by creation site, and a site is the process's: what one
+//! test polls another cannot find unpolled, and repeats are held back. So a
+//! scenario runs in a process of its own: [`Program`] runs the same test again in
+//! a child, [`everywhere`] does so once for each flavour and mode.
+//!
+//! ```text
+//! child.rs   Program: a test that runs itself again, with another environment
+//! run.rs     Run: a scenario on a runtime of some flavour, in some mode
+//! seen.rs    Seen: what a report said; the hook that collects them
+//! expect.rs  Expected: what a report must say, and what to print if it does not
+//! events.rs  a `tracing` layer that collects events
+//! ```
+
+#![allow(dead_code, unused_imports, unused_macros)]
+
+pub(crate) mod child;
+pub(crate) mod events;
+pub(crate) mod expect;
+pub(crate) mod run;
+pub(crate) mod seen;
+
+pub(crate) use self::child::{Output, Program};
+pub(crate) use self::expect::{Expected, check};
+pub(crate) use self::run::{Case, Flavor, Host, Run, everywhere, in_debug, on, silent};
+pub(crate) use self::seen::{Seen, collect, take_seen, wait_until};
+
+use std::path::Path;
+
+/// The line in this file that ends in `// site: <mark>`.
+macro_rules! site {
+    ($mark:literal) => {
+        $crate::support::line_marked(file!(), $mark)
+    };
+}
+pub(crate) use site;
+
+/// The one line of a source file that ends in `// site: <mark>`.
+pub(crate) fn line_marked(file: &str, mark: &str) -> u32 {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let text = std::fs::read_to_string(&path).expect("the source is readable");
+    let wanted = format!("// site: {mark}");
+    let mut lines = (1..)
+        .zip(text.lines())
+        .filter(|(_, line)| line.trim_end().ends_with(&wanted))
+        .map(|(number, _)| number);
+    let line = lines
+        .next()
+        .unwrap_or_else(|| panic!("{file} has no line marked `{wanted}`"));
+    assert_eq!(lines.next(), None, "{file}: `{wanted}` stands there twice");
+    line
+}
+
+/// The names of this process's threads.
+pub(crate) fn thread_names() -> Vec<String> {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("Linux has /proc");
+    tasks
+        .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok())
+        .map(|name| name.trim().to_owned())
+        .collect()
+}
+
+/// Blocks this thread for longer than the default threshold of slow polls.
+pub(crate) fn block() {
+    std::thread::sleep(std::time::Duration::from_millis(150));
+}
