@@ -83,6 +83,19 @@ fn parse_default(input: ParseStream<'_>) -> syn::Result<Option<Token![default]>>
     input.parse()
 }
 
+fn parse_body(input: ParseStream<'_>) -> syn::Result<Group> {
+    let missing = input.error("expected the function's body, or a semicolon");
+    let mut group: Group = input.parse().map_err(|_| missing.clone())?;
+    // A body that is a `$body:block` of a `macro_rules!` sits in a group that cannot be seen.
+    while group.delimiter() == Delimiter::None {
+        group = syn::parse2(group.stream()).map_err(|_| missing.clone())?;
+    }
+    match group.delimiter() {
+        Delimiter::Brace => Ok(group),
+        _ => Err(missing),
+    }
+}
+
 /// Moves `#![…]` to the front of the function: the body becomes a block, where it would not be allowed.
 fn lift_inner_attributes(group: Group, attrs: &mut Vec<Attribute>) -> syn::Result<Group> {
     let parser = |input: ParseStream<'_>| {

@@ -10,7 +10,6 @@
 //! ```
 
 mod builder;
-mod coverage;
 pub(crate) mod entry;
 mod handle;
 mod local;

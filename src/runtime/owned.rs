@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Handle, coverage};
-use crate::detect::pending_at_shutdown;
+use super::Handle;
+use crate::detect::{pending_at_shutdown, untracked_tasks};
 use crate::mode::{self, Mode, Scope};
 
 /// A runtime of ours, of either sort.
@@ -17,7 +17,7 @@ pub(super) struct Owned<R> {
 impl<R> Owned<R> {
     pub(super) fn new(inner: R, handle: tokio::runtime::Handle, scope: Arc<Scope>) -> Owned<R> {
         mode::began(&handle, &scope);
-        coverage::watch(&handle, &scope);
+        untracked_tasks::watch(handle.metrics(), &scope);
         Owned {
             inner: Some(inner),
             handle: Handle::new(handle, scope),
@@ -48,7 +48,8 @@ impl<R> Owned<R> {
         let _entered = mode::enter(Some(Arc::clone(scope)));
         let alive = pending_at_shutdown::alive_in(scope);
         if scope.mode() == Mode::Debug {
-            alive.report(scope, coverage::unseen(&self.handle, scope));
+            let tasks = self.handle.metrics().num_alive_tasks();
+            alive.report(scope, tasks.saturating_sub(scope.tasks()));
         }
         scope.end();
         end(inner);

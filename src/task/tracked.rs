@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use super::outcome::{self, Probe};
-use crate::detect::large_future;
+use crate::detect::{large_future, untracked_tasks};
 use crate::mode::Scope;
 use crate::observe::{self, Watch};
 use crate::record::{Object, Record};
@@ -45,6 +45,7 @@ impl<F: Future, P: Probe<F::Output>> TrackedTask<F, P> {
         let record = watch.record().cloned();
         if let Some(record) = &record {
             large_future::spawned(record, size_of::<F>());
+            untracked_tasks::spawned(record);
         }
         (
             TrackedTask {

@@ -55,10 +55,10 @@ impl Options {
                 ),
             }
         }
-        if options.skip.get().is_some() {
-            if let Some(span) = options.name.withdraw() {
-                errors.at(span, "what is skipped has no use for a `name`");
-            }
+        if options.skips()
+            && let Some(span) = options.name.withdraw()
+        {
+            errors.at(span, "what is skipped has no use for a `name`");
         }
         options
     }
