@@ -259,8 +259,9 @@ impl std::fmt::Debug for Record {
 
 impl Debugged {
     fn new(scope: Arc<Scope>) -> Debugged {
+        let created = clock::now();
         Debugged {
-            created: clock::now(),
+            created,
             stack: stack::capture(scope.settings().stack),
             span: Span::current(),
             dispatch: tracing::dispatcher::get_default(Clone::clone),

@@ -18,7 +18,7 @@ use crate::clock;
 use crate::record::{Flag, Object, Record};
 use crate::registry;
 use crate::report::{self, Deferred, Report, ReportKind, Until};
-use crate::stack::{self, Captured};
+use crate::stack::{self, Captured, Frame};
 
 /// How long after a drop another object of its site may still be polled.
 const GRACE: Duration = Duration::from_secs(1);
@@ -122,28 +122,32 @@ fn make(record: &Record, what_then: &str) -> Report {
 /// Whether a future was dropped as a part of something that polls what is in it,
 /// or of an async function that was itself cancelled.
 fn was_handed_on(drop_stack: Captured) -> bool {
-    let functions = drop_stack.functions();
-    let ours = functions
+    let frames = drop_stack.frames();
+    let ours = frames
         .iter()
-        .position(|function| dropped_type(function).is_some_and(is_ours));
-    let outside = functions.iter().skip(ours.map_or(0, |at| at + 1));
-    outside
-        .map_while(|function| dropped_type(function))
-        .any(polls_what_is_in_it)
+        .position(|frame| dropped_type(&frame.function).is_some_and(is_ours));
+    for frame in &frames[ours.map_or(0, |at| at + 1)..] {
+        match dropped_type(&frame.function) {
+            Some(dropped) if polls_what_is_in_it(dropped) => return true,
+            Some(_) => {}
+            None => return is_of_a_combinator(frame),
+        }
+    }
+    false
 }
 
-/// Where the types live that poll the futures they are given. Not all of a
-/// library: a channel of futures is a place to forget them.
-const COMBINATORS: &[&str] = &[
-    "tokio::future::",
-    "tokio::time::",
-    "tokio::task::",
-    "tokio_util::",
-    "tokio_stream::",
-    "futures_util::",
-    "tower::",
-    "tower_",
-    "async_stream::",
+/// Where the types live that poll the futures they are given: paths, and the
+/// directories of their sources. Not all of tokio: a channel of futures is a place
+/// to forget them.
+const COMBINATORS: &[(&str, &str)] = &[
+    ("tokio::future::", "/tokio-1.*/src/future/"),
+    ("tokio::time::", "/tokio-1.*/src/time/"),
+    ("tokio::task::", "/tokio-1.*/src/task/"),
+    ("tokio_util::", "/tokio-util-0.*/src/"),
+    ("tokio_stream::", "/tokio-stream-0.*/src/"),
+    ("futures_util::", "/futures-util-0.*/src/"),
+    ("tower::", "/tower-0.*/src/"),
+    ("async_stream::", "/async-stream-0.*/src/"),
 ];
 
 /// The type that a function of drop glue drops; `""` where it does not say.
@@ -154,6 +158,9 @@ fn dropped_type(function: &str) -> Option<&str> {
         if let Some(rest) = path.strip_prefix(glue) {
             return Some(rest.strip_suffix('>').unwrap_or(rest));
         }
+    }
+    if let Some(implementor) = path.strip_suffix(" as core::ops::drop::Drop>::drop") {
+        return Some(implementor.trim_start_matches('<'));
     }
     let passes = [
         "drop<",
@@ -186,7 +193,22 @@ fn polls_what_is_in_it(dropped: &str) -> bool {
     // of an async function that did not run to its end.
     dropped.starts_with('(') && dropped.contains(',')
         || state.iter().any(|state| last.starts_with(state))
-        || COMBINATORS.iter().any(|path| dropped.starts_with(path))
+        || COMBINATORS
+            .iter()
+            .any(|(path, _)| dropped.starts_with(path))
+}
+
+/// Whether the code that dropped it is a combinator's.
+fn is_of_a_combinator(frame: &Frame) -> bool {
+    let function = frame.function.trim_start_matches(['<', '&']);
+    let file = frame.file.as_deref().unwrap_or("");
+    COMBINATORS.iter().any(|(path, sources)| {
+        let (krate, inside) = sources.split_once('*').unwrap_or((sources, ""));
+        let in_sources = file
+            .find(krate)
+            .is_some_and(|at| file[at..].contains(inside));
+        function.starts_with(path) || in_sources
+    })
 }
 
 #[cfg(test)]
@@ -201,9 +223,29 @@ mod tests {
         );
         assert_eq!(
             dropped_type("<alloc::vec::Vec<T> as core::ops::drop::Drop>::drop"),
-            Some("")
+            Some("alloc::vec::Vec<T>")
         );
         assert_eq!(dropped_type("app::main::{{closure}}"), None);
+    }
+
+    #[test]
+    fn a_combinator_is_known_by_its_path_or_its_sources() {
+        let of = |function: &str, file: Option<&str>| {
+            is_of_a_combinator(&Frame::new(function.into(), file.map(Into::into)))
+        };
+        assert!(of(
+            "<futures_util::stream::FuturesUnordered<F>>::release_task",
+            None
+        ));
+        assert!(of(
+            "release_task<F>",
+            Some("/registry/src/x/futures-util-0.3.34/src/stream/a.rs")
+        ));
+        assert!(!of(
+            "send<F>",
+            Some("/registry/src/x/tokio-1.54.1/src/sync/mpsc/chan.rs")
+        ));
+        assert!(!of("app::main", Some("/home/u/app/src/main.rs")));
     }
 
     #[test]

@@ -76,7 +76,9 @@ impl Summary {
 
     /// Reports what was left, if anything was: `unseen` tasks more were not ours.
     pub(crate) fn report(&self, scope: &Arc<Scope>, unseen: usize) {
-        if self.sites.is_empty() && unseen == 0 {
+        // A task that has just been joined may still count as alive, so those that
+        // are not ours are no reason to say anything.
+        if self.sites.is_empty() {
             return;
         }
         let kind = ReportKind::PendingAtShutdown;

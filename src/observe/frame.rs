@@ -111,7 +111,6 @@ pub(super) fn pass_on_told(told: Duration) {
 }
 
 /// Time that the poll in progress may take: it holds nobody up.
-#[cfg(feature = "rt-multi-thread")]
 pub(crate) fn allow(time: Duration) {
     pass_on_told(time);
 }

@@ -7,11 +7,13 @@
 use std::sync::LazyLock;
 
 use dashmap::DashSet;
+use rustc_hash::FxBuildHasher;
 
 /// 65 536 stacks of some 30 frames are 16 MiB.
 const LIMIT: usize = 1 << 16;
 
-static STACKS: LazyLock<DashSet<&'static Addresses>> = LazyLock::new(DashSet::new);
+static STACKS: LazyLock<DashSet<&'static Addresses, FxBuildHasher>> =
+    LazyLock::new(DashSet::default);
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Addresses(Box<[usize]>);

@@ -1,7 +1,8 @@
 //! Where a thing was created: the stack, captured cheaply and resolved late.
 //!
 //! ```text
-//! capture   addresses only: no symbols, no locks but the unwinder's
+//! unwind    walking the stack
+//! capture   addresses only: no symbols, no locks
 //! intern    one entry for each distinct address list, a handle of one word
 //! resolve   addresses to functions and lines; slow, on the reporter's thread
 //! trim      which frames are the user's
@@ -13,6 +14,7 @@ mod intern;
 mod print;
 mod resolve;
 mod trim;
+mod unwind;
 
 pub(crate) use self::capture::{capture, capture_always};
 pub(crate) use self::intern::Captured;
@@ -30,9 +32,8 @@ impl Captured {
         (!frames.is_empty()).then(|| trim::trim(frames, mode))
     }
 
-    /// The names of all its functions, innermost first.
-    pub(crate) fn functions(self) -> Vec<String> {
-        let frames = self.addresses().map(resolve::resolve).unwrap_or_default();
-        frames.into_iter().map(|frame| frame.function).collect()
+    /// All its frames, innermost first. Slow, as [`resolve`](Captured::resolve).
+    pub(crate) fn frames(self) -> Vec<Frame> {
+        self.addresses().map(resolve::resolve).unwrap_or_default()
     }
 }

@@ -16,6 +16,19 @@ pub struct Frame {
     pub column: Option<u32>,
 }
 
+impl Frame {
+    /// A frame without a line.
+    #[cfg(test)]
+    pub(crate) fn new(function: String, file: Option<String>) -> Frame {
+        Frame {
+            function,
+            file,
+            line: None,
+            column: None,
+        }
+    }
+}
+
 impl fmt::Display for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(without_closures(&self.function))?;

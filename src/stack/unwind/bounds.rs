@@ -1,0 +1,62 @@
+//! How far this thread's stack reaches, and reading it.
+
+use std::mem::MaybeUninit;
+use std::ops::Range;
+
+/// The addresses of this thread's stack, if the system tells.
+///
+/// Dear on the main thread (it reads `/proc/self/maps`): to be asked for once.
+#[allow(unsafe_code)]
+pub(super) fn of_this_thread() -> Option<Range<u64>> {
+    let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
+    // SAFETY: `pthread_getattr_np` may be asked for the calling thread at any
+    // time. It fills the attributes if it returns 0, and only then are they read;
+    // they are destroyed once, after the last use.
+    unsafe {
+        if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
+            return None;
+        }
+        let mut low = std::ptr::null_mut();
+        let mut size = 0;
+        let failed = libc::pthread_attr_getstack(attributes.as_ptr(), &mut low, &mut size);
+        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+        let low = low.addr() as u64;
+        (failed == 0).then(|| low..low + size as u64)
+    }
+}
+
+/// The part of this thread's stack that is in use.
+pub(super) struct Used {
+    addresses: Range<u64>,
+}
+
+impl Used {
+    /// From the stack pointer of a function that is running on this thread up to
+    /// the end; nothing if it is not on `stack`.
+    ///
+    /// # Safety
+    ///
+    /// `stack` must be what [`of_this_thread`] gave on this thread, and a function
+    /// whose stack pointer is `sp` must be running for as long as this is used.
+    #[allow(unsafe_code)]
+    pub(super) unsafe fn new(stack: &Range<u64>, sp: u64) -> Option<Used> {
+        stack.contains(&sp).then(|| Used {
+            addresses: sp..stack.end,
+        })
+    }
+
+    /// The word at an address, if it is in there.
+    #[inline]
+    #[allow(unsafe_code)]
+    pub(super) fn read(&self, address: u64) -> Result<u64, ()> {
+        let last = address.checked_add(8).ok_or(())?;
+        if address < self.addresses.start || last > self.addresses.end || address % 8 != 0 {
+            return Err(());
+        }
+        // SAFETY: between the stack pointer of a running function and the end of
+        // its thread's stack, memory is mapped and readable (see `new`), and the
+        // word is aligned. Nobody else writes there; what it holds may be any
+        // value of any type, which is why it is read as volatile bytes of ours.
+        Ok(unsafe { std::ptr::with_exposed_provenance::<u64>(address as usize).read_volatile() })
+    }
+}

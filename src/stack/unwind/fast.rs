@@ -1,0 +1,132 @@
+//! The walk of `framehop`, within the process.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Release};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use framehop::{CacheNative, MustNotAllocateDuringUnwind, Unwinder as _};
+
+use super::bounds::{self, Used};
+use super::modules::Modules;
+use super::registers;
+
+/// The modules that are known, and how often they were read anew.
+static MODULES: Mutex<Option<Arc<Modules>>> = Mutex::new(None);
+static EDITION: AtomicU64 = AtomicU64::new(0);
+
+/// What a thread keeps from walk to walk.
+struct Walker {
+    stack: Range<u64>,
+    modules: Arc<Modules>,
+    edition: u64,
+    cache: CacheNative<MustNotAllocateDuringUnwind>,
+}
+
+thread_local! {
+    /// `None` within: this thread's stack is not known.
+    static WALKER: RefCell<Option<Option<Box<Walker>>>> = const { RefCell::new(None) };
+}
+
+/// See [`walk`](super::walk). `None`: it cannot be done in this way.
+#[inline(never)]
+pub(super) fn walk(addresses: &mut [usize]) -> Option<usize> {
+    let here = registers::here();
+    let walked = WALKER.try_with(|walker| {
+        let mut walker = walker.try_borrow_mut().ok()?;
+        walker
+            .get_or_insert_with(Walker::new)
+            .as_mut()?
+            .walk(here, addresses)
+    });
+    walked.ok().flatten()
+}
+
+/// Why a walk ended before the end of the stack.
+enum Stop {
+    /// No module is known that has this code.
+    Unknown,
+}
+
+impl Walker {
+    #[cold]
+    fn new() -> Option<Box<Walker>> {
+        let stack = bounds::of_this_thread()?;
+        let (modules, edition) = known();
+        Some(Box::new(Walker {
+            stack,
+            modules,
+            edition,
+            cache: CacheNative::new_in(),
+        }))
+    }
+
+    fn walk(&mut self, here: registers::Here, addresses: &mut [usize]) -> Option<usize> {
+        if EDITION.load(Acquire) != self.edition {
+            (self.modules, self.edition) = known();
+        }
+        match self.attempt(&here, addresses)? {
+            Ok(depth) => return Some(depth),
+            Err(Stop::Unknown) if !self.modules.are_stale() => return None,
+            Err(Stop::Unknown) => {}
+        }
+        // A library was loaded since.
+        (self.modules, self.edition) = read_anew(&self.modules);
+        self.attempt(&here, addresses)?.ok()
+    }
+
+    #[inline]
+    fn attempt(
+        &mut self,
+        here: &registers::Here,
+        addresses: &mut [usize],
+    ) -> Option<Result<usize, Stop>> {
+        // SAFETY: `stack` is this thread's, since a walker is in a thread-local of
+        // its own, and `here` was read in `super::walk`, which is still running.
+        #[allow(unsafe_code)]
+        let used = unsafe { Used::new(&self.stack, here.sp) }?;
+        let mut read = |address| used.read(address);
+        let modules = &*self.modules;
+        let mut frames =
+            modules
+                .unwinder
+                .iter_frames(here.pc, here.registers, &mut self.cache, &mut read);
+        let mut module = modules.range_of(here.pc)?;
+        let mut depth = 0;
+        // An error is a stack that ends here: a table that says nothing, or says
+        // what cannot be.
+        while let Ok(Some(frame)) = frames.next() {
+            let address = frame.address_for_lookup();
+            if !module.contains(&address) {
+                match modules.range_of(address) {
+                    Some(other) => module = other,
+                    None => return Some(Err(Stop::Unknown)),
+                }
+            }
+            let Some(place) = addresses.get_mut(depth) else {
+                break;
+            };
+            *place = frame.address() as usize;
+            depth += 1;
+        }
+        Some(Ok(depth))
+    }
+}
+
+fn known() -> (Arc<Modules>, u64) {
+    let mut modules = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = modules.get_or_insert_with(|| Arc::new(Modules::loaded()));
+    (Arc::clone(known), EDITION.load(Acquire))
+}
+
+/// Reads the modules anew, unless somebody did since `old`.
+#[cold]
+fn read_anew(old: &Arc<Modules>) -> (Arc<Modules>, u64) {
+    let mut modules = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
+    if modules.as_ref().is_none_or(|known| Arc::ptr_eq(known, old)) {
+        *modules = Some(Arc::new(Modules::loaded()));
+        EDITION.fetch_add(1, Release);
+    }
+    drop(modules);
+    known()
+}
