@@ -439,6 +439,8 @@ mod free_functions {
         #[allow(unused_variables)] c: u32,
         #[expect(unused_variables)] d: u32,
         #[cfg(any())] (e, f): (Missing, Missing),
+        #[cfg(all())] _either: u8,
+        #[cfg(not(all()))] _either: u16,
     ) -> u32 {
         b
     }
@@ -518,7 +520,7 @@ mod free_functions {
         assert!(poll(pin!(not_send(Rc::new(1)))).is_pending());
         run(unit_argument((), ()));
         assert_eq!(run(attributes(0)), 3);
-        assert_eq!(run(attributes_on_arguments(9, 1, 1)), 9);
+        assert_eq!(run(attributes_on_arguments(9, 1, 1, 1)), 9);
         assert_eq!(run(nested()), 2);
         assert_eq!(run(macros_in_the_body(1)), "1, 2");
         assert_eq!(run(raw_names(1, 2)), 3);
@@ -927,8 +929,25 @@ mod hygiene {
 
     make!(made, x, u32);
 
+    /// Every part of the function comes in a group that cannot be seen.
+    macro_rules! make_from_parts {
+        ($item:item, $vis:vis $name:ident($pat:pat, $arg:ty) -> $ret:ty $body:block) => {
+            #[tracked]
+            $item
+
+            #[tracked]
+            $vis async fn $name($pat: $arg) -> $ret $body
+        };
+    }
+
+    make_from_parts! {
+        async fn item(n: u8) -> u8 { n },
+        pub(super) parts((a, _), (u8, u8)) -> u8 { a }
+    }
+
     #[test]
     fn in_a_macro_by_example() {
+        assert_eq!(run(item(1)) + run(parts((2, 0))), 3);
         assert_eq!(run(made(1, 2)), 3);
         assert_eq!(run(Method(1).made(2)), 3);
     }

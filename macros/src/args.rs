@@ -6,7 +6,7 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
 use syn::spanned::Spanned as _;
-use syn::{Expr, Ident, Lit, LitInt, LitStr, Path, Token};
+use syn::{Expr, Ident, Lit, LitBool, LitInt, LitStr, Path, Token};
 
 /// All that was wrong with one use of an attribute.
 #[derive(Default)]
@@ -118,9 +118,9 @@ impl Arg {
         }
     }
 
-    pub(crate) fn bool(&self) -> syn::Result<bool> {
+    pub(crate) fn bool(&self) -> syn::Result<&LitBool> {
         match self.literal() {
-            Some(Lit::Bool(bool)) => Ok(bool.value),
+            Some(Lit::Bool(bool)) => Ok(bool),
             _ => Err(self.expected("`true` or `false`", "true")),
         }
     }

@@ -3,7 +3,7 @@
 //! The attributes look at a function's head only. Not reading the body is faster, keeps its spans as they are, and lets
 //! code through that is not finished yet (an editor expands it all the same) or newer than `syn`.
 
-use proc_macro2::{Delimiter, Group, TokenStream};
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::{AttrStyle, Attribute, Signature, Token, Visibility};
@@ -38,14 +38,7 @@ impl Parse for ItemFn {
         let body = if input.parse::<Option<Token![;]>>()?.is_some() {
             None
         } else {
-            let group: Group = input.parse()?;
-            if group.delimiter() != Delimiter::Brace {
-                return Err(syn::Error::new(
-                    group.span(),
-                    "expected the function's body",
-                ));
-            }
-            Some(lift_inner_attributes(group, &mut attrs)?)
+            Some(lift_inner_attributes(parse_body(input)?, &mut attrs)?)
         };
         Ok(Self {
             attrs,
@@ -85,14 +78,16 @@ fn parse_default(input: ParseStream<'_>) -> syn::Result<Option<Token![default]>>
 
 fn parse_body(input: ParseStream<'_>) -> syn::Result<Group> {
     let missing = input.error("expected the function's body, or a semicolon");
-    let mut group: Group = input.parse().map_err(|_| missing.clone())?;
-    // A body that is a `$body:block` of a `macro_rules!` sits in a group that cannot be seen.
-    while group.delimiter() == Delimiter::None {
-        group = syn::parse2(group.stream()).map_err(|_| missing.clone())?;
-    }
-    match group.delimiter() {
-        Delimiter::Brace => Ok(group),
-        _ => Err(missing),
+    let mut token: TokenTree = input.parse().map_err(|_| missing.clone())?;
+    loop {
+        match token {
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => return Ok(group),
+            // That of a `macro_rules!`, as `$body:block`, sits in a group that cannot be seen.
+            TokenTree::Group(group) if group.delimiter() == Delimiter::None => {
+                token = syn::parse2(group.stream()).map_err(|_| missing.clone())?;
+            }
+            _ => return Err(missing),
+        }
     }
 }
 

@@ -82,6 +82,11 @@ impl Program {
     }
 }
 
+/// Whether this process is a child.
+pub(crate) fn is_child() -> bool {
+    std::env::var_os(IS_CHILD).is_some()
+}
+
 /// What the child was asked for.
 pub(crate) fn case() -> String {
     std::env::var(CASE).unwrap_or_default()

@@ -26,29 +26,27 @@ pub(crate) use self::expect::{Expected, check};
 pub(crate) use self::run::{Case, Flavor, Host, Run, everywhere, in_debug, on, silent};
 pub(crate) use self::seen::{Seen, collect, take_seen, wait_until};
 
-use std::path::Path;
-
-/// The line in this file that ends in `// site: <mark>`.
+/// The line in this file that ends in `// site: <mark>`, or that comes after a line
+/// that is only that.
 macro_rules! site {
-    ($mark:literal) => {
-        $crate::support::line_marked(file!(), $mark)
-    };
+    ($mark:literal) => {{
+        const SOURCE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/", file!()));
+        $crate::support::line_marked(SOURCE, $mark)
+    }};
 }
 pub(crate) use site;
 
-/// The one line of a source file that ends in `// site: <mark>`.
-pub(crate) fn line_marked(file: &str, mark: &str) -> u32 {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
-    let text = std::fs::read_to_string(&path).expect("the source is readable");
+/// The one line of a source that is so marked.
+pub(crate) fn line_marked(source: &str, mark: &str) -> u32 {
     let wanted = format!("// site: {mark}");
     let mut lines = (1..)
-        .zip(text.lines())
+        .zip(source.lines())
         .filter(|(_, line)| line.trim_end().ends_with(&wanted))
-        .map(|(number, _)| number);
+        .map(|(number, line)| number + u32::from(line.trim() == wanted));
     let line = lines
         .next()
-        .unwrap_or_else(|| panic!("{file} has no line marked `{wanted}`"));
-    assert_eq!(lines.next(), None, "{file}: `{wanted}` stands there twice");
+        .unwrap_or_else(|| panic!("the source has no line marked `{wanted}`"));
+    assert_eq!(lines.next(), None, "`{wanted}` stands there twice");
     line
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proc_macro2::Span;
-use syn::{Ident, LitStr};
+use syn::{Ident, LitBool, LitStr};
 
 use super::Entry;
 use crate::args::{Arg, Errors, Once};
@@ -13,7 +13,7 @@ use crate::krate::Krate;
 pub(crate) struct Config {
     pub(super) flavor: Flavor,
     pub(super) worker_threads: Option<usize>,
-    pub(super) start_paused: Option<bool>,
+    pub(super) start_paused: Option<LitBool>,
     /// The name of the variant of tokio's `UnhandledPanic`.
     pub(super) unhandled_panic: Option<Ident>,
     pub(super) name: Option<LitStr>,
@@ -37,10 +37,10 @@ const KNOWN: &str = "`flavor`, `worker_threads`, `start_paused`, `unhandled_pani
 struct Given {
     flavor: Once<Flavor>,
     worker_threads: Once<usize>,
-    start_paused: Once<bool>,
+    start_paused: Once<LitBool>,
     unhandled_panic: Once<Ident>,
     name: Once<LitStr>,
-    debug: Once<bool>,
+    debug: Once<LitBool>,
     slow_poll: Once<Duration>,
     krate: Once<syn::Path>,
 }
@@ -61,10 +61,10 @@ impl Config {
         Self {
             flavor,
             worker_threads: given.worker_threads.get().copied(),
-            start_paused: given.start_paused.get().copied(),
+            start_paused: given.start_paused.get().cloned(),
             unhandled_panic: given.unhandled_panic.get().cloned(),
             name: given.name.get().cloned(),
-            debug: given.debug.get().copied(),
+            debug: given.debug.get().map(LitBool::value),
             slow_poll: given.slow_poll.get().copied(),
             krate: Krate::new(given.krate.get().cloned()),
         }
@@ -76,12 +76,12 @@ impl Given {
         match arg.name().as_str() {
             "flavor" => self.flavor.set(arg, flavor(arg), errors),
             "worker_threads" => self.worker_threads.set(arg, worker_threads(arg), errors),
-            "start_paused" => self.start_paused.set(arg, arg.bool(), errors),
+            "start_paused" => self.start_paused.set(arg, arg.bool().cloned(), errors),
             "unhandled_panic" => self.unhandled_panic.set(arg, unhandled_panic(arg), errors),
             "name" => self
                 .name
                 .set(arg, arg.string("my-runtime").cloned(), errors),
-            "debug" => self.debug.set(arg, arg.bool(), errors),
+            "debug" => self.debug.set(arg, arg.bool().cloned(), errors),
             "slow_poll" => self.slow_poll.set(arg, slow_poll(arg), errors),
             "crate" => self.krate.set(arg, arg.path(), errors),
             "multi_thread" | "current_thread" | "local" => {

@@ -86,10 +86,15 @@ fn builder(config: &Config) -> TokenStream {
         let slow_poll = duration(slow_poll);
         quote_spanned!(span=> builder.slow_poll(#slow_poll);)
     });
-    let start_paused = config
-        .start_paused
-        .map(|paused| quote_spanned!(span=> builder.as_tokio().start_paused(#paused);));
+    // These two exist in tokio on conditions of tokio's. Where one does not, the error belongs to
+    // the argument.
+    let start_paused = config.start_paused.as_ref().map(|paused| {
+        let span = span.located_at(paused.span());
+        quote_spanned!(span=> builder.as_tokio().start_paused(#paused);)
+    });
     let unhandled_panic = config.unhandled_panic.as_ref().map(|variant| {
+        let span = span.located_at(variant.span());
+        let krate = config.krate.at(span);
         quote_spanned! {span=>
             builder
                 .as_tokio()
@@ -136,7 +141,8 @@ fn runner(entry: Entry, ident: &Ident, flavor: Flavor) -> Ident {
 ///
 /// It is `#[track_caller]`, and what the caller's line is depends on the spans of the call: for
 /// tokens of ours it would be the line of the attribute. So the call itself must be made of tokens
-/// with the user's span, and of as few as possible, since lints take those for the user's.
+/// with the user's span, and of as few as possible, since lints take those for the user's. The
+/// `return` is ours: one lint asks for it and another for none, and neither looks at one of ours.
 fn call(sig: &Signature, runner: Ident, config: &Config) -> TokenStream {
     // That the runner is not content with the type of the output is the fault of the type.
     let span = Span::mixed_site().located_at(match &sig.output {
@@ -150,6 +156,6 @@ fn call(sig: &Signature, runner: Ident, config: &Config) -> TokenStream {
     let call = quote_spanned!(sig.ident.span()=> #run(#args));
     quote_spanned! {Span::mixed_site()=>
         let #run = #runner;
-        #call
+        return #call;
     }
 }

@@ -105,7 +105,10 @@ fn plain(ident: Ident) -> Pat {
 }
 
 fn binds_unused(pattern: &Pat) -> bool {
-    matches!(pattern, Pat::Ident(pattern) if pattern.ident.to_string().starts_with('_'))
+    match pattern {
+        Pat::Ident(pat) => pat.by_ref.is_none() && pat.ident.to_string().starts_with('_'),
+        _ => false,
+    }
 }
 
 /// Whether the pattern borrows mutably, which can be done from a `mut` variable only.

@@ -3,7 +3,12 @@
 #[debug_async::main(flavour = "multi_thread")]
 async fn unknown() {}
 
-#[debug_async::main(flavor = "threaded", worker_threads = 0, debug = "yes", slow_poll = "quick")]
+#[debug_async::main(
+    flavor = "threaded",
+    worker_threads = 0,
+    debug = "yes",
+    slow_poll = "quick"
+)]
 async fn bad_values() {}
 
 #[debug_async::main(flavor = multi_thread, worker_threads = "2", name = 4, slow_poll = 50)]

@@ -42,5 +42,10 @@ mod module {
 fn main() {
     // The functions are there all the same.
     let _ = (bad(), repeated(), skipped_by_itself(), twice());
-    let _ = (Type.skip_with_value(), Type.skip_with_name(), Type.no_parentheses(), Type.twice());
+    let _ = (
+        Type.skip_with_value(),
+        Type.skip_with_name(),
+        Type.no_parentheses(),
+        Type.twice(),
+    );
 }

@@ -46,5 +46,10 @@ impl Trait for Type {
 fn main() {
     unused_variable(1, (2, 3));
     unused_mut(1);
-    let _ = (unreachable(), deprecated(), Type.unused_mut(), Type.provided());
+    let _ = (
+        unreachable(),
+        deprecated(),
+        Type.unused_mut(),
+        Type.provided(),
+    );
 }

@@ -1,6 +1,12 @@
 //! In a public interface: documentation, visibilities and the lints that look at them.
 
-#![deny(warnings, missing_docs, unreachable_pub, unnameable_types, single_use_lifetimes)]
+#![deny(
+    warnings,
+    missing_docs,
+    unreachable_pub,
+    unnameable_types,
+    single_use_lifetimes
+)]
 #![deny(rust_2018_idioms, clippy::all, refining_impl_trait)]
 
 /// A trait.

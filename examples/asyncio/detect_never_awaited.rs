@@ -1,0 +1,63 @@
+//! asyncio's "Detect never-awaited coroutines", for tokio.
+//!
+//! The program of [Python's page][page]:
+//!
+//! ```python
+//! async def test():
+//!     print("never scheduled")
+//!
+//! async def main():
+//!     test()
+//!
+//! asyncio.run(main())
+//! ```
+//!
+//! of which Python says `RuntimeWarning: coroutine 'test' was never awaited`, and in
+//! debug mode also where it was created.
+//!
+//! rustc warns of a bare `test();` by itself. It says nothing any more once the
+//! future is bound, stored, or passed to something that drops it: that is what is
+//! found here, at run time. The warning is about the place, not about one object:
+//! as soon as any future made at that line has been polled, dropping others of that
+//! line is taken for intent (a `select!` branch that lost, a cache that had the
+//! answer).
+//!
+//! ```console
+//! $ ASYNC_DEBUG=off cargo run --example detect_never_awaited
+//! $ cargo run --example detect_never_awaited
+//! $ ASYNC_DEBUG=1 cargo run --example detect_never_awaited
+//! ```
+//!
+//! The usual fix, in Rust as in Python, is to await it or to spawn it:
+//!
+//! ```console
+//! $ ASYNC_DEBUG=1 cargo run --example detect_never_awaited -- fixed
+//! ```
+//!
+//! [page]: https://docs.python.org/3/library/asyncio-dev.html#detect-never-awaited-coroutines
+
+#[debug_async::tracked]
+async fn test() {
+    println!("never scheduled");
+}
+
+async fn bug() {
+    let _ = test(); // BUG[production, debug]: never_polled of detect_never_awaited::test
+}
+
+async fn fixed() {
+    test().await;
+    debug_async::spawn!(test())
+        .await
+        .expect("it does not panic");
+}
+
+// asyncio's loop runs on one thread, and so does this runtime.
+#[debug_async::main(flavor = "current_thread")]
+async fn main() {
+    match std::env::args().nth(1).as_deref() {
+        Some("fixed") => fixed().await,
+        _ => bug().await,
+    }
+    println!("main returns");
+}

@@ -1,0 +1,70 @@
+//! asyncio's "Detect never-retrieved exceptions", for tokio.
+//!
+//! The program of [Python's page][page]:
+//!
+//! ```python
+//! async def bug():
+//!     raise Exception("not consumed")
+//!
+//! async def main():
+//!     asyncio.create_task(bug())
+//!
+//! asyncio.run(main())
+//! ```
+//!
+//! of which Python says `Task exception was never retrieved`, and in debug mode also
+//! where the task was created.
+//!
+//! An exception is two things in Rust, and a task can lose either: the `Err` that it
+//! returns, which tokio drops without a word, and the panic in it, whose message std
+//! prints, but not whose task it was. The first is printed here by its own `Debug`,
+//! as `spawn!` sees the type; in debug mode the stack is that of the spawn. The
+//! second comes with the stack of the panic.
+//!
+//! ```console
+//! $ ASYNC_DEBUG=off cargo run --example detect_never_retrieved
+//! $ cargo run --example detect_never_retrieved
+//! $ ASYNC_DEBUG=1 cargo run --example detect_never_retrieved
+//! ```
+//!
+//! Nothing is reported once somebody awaits the handle, or says with `detach()` that
+//! nobody will:
+//!
+//! ```console
+//! $ ASYNC_DEBUG=1 cargo run --example detect_never_retrieved -- fixed
+//! ```
+//!
+//! [page]: https://docs.python.org/3/library/asyncio-dev.html#detect-never-retrieved-exceptions
+
+async fn bug() -> Result<(), String> {
+    Err("not consumed".to_owned())
+}
+
+async fn worse_bug() {
+    panic!("not caught");
+}
+
+async fn lose_them() {
+    debug_async::spawn!(bug()); // BUG[production, debug]: unretrieved_error of detect_never_retrieved::bug
+    debug_async::spawn!(worse_bug()); // BUG[production, debug]: unretrieved_panic of detect_never_retrieved::worse_bug
+}
+
+async fn retrieve_them() {
+    let error = debug_async::spawn!(bug()).await.expect("it does not panic");
+    println!("retrieved: {error:?}");
+    let panic = debug_async::spawn!(worse_bug()).await;
+    println!("retrieved: a panic, {}", panic.is_err());
+    debug_async::spawn!(bug()).detach();
+}
+
+#[debug_async::main(flavor = "current_thread")]
+async fn main() {
+    match std::env::args().nth(1).as_deref() {
+        Some("fixed") => retrieve_them().await,
+        _ => lose_them().await,
+    }
+    // asyncio runs what is scheduled before it ends; tokio drops it. So give way
+    // once, as `await asyncio.sleep(0)` does.
+    tokio::task::yield_now().await;
+    println!("main returns");
+}
