@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tracing::{Dispatch, Span};
 
-use crate::clock::{self, Instant};
+use crate::clock::{self, Tick};
 use crate::mode::{self, Mode, Scope};
 use crate::name;
 use crate::site::Site;
@@ -124,7 +124,7 @@ pub(crate) struct Detail {
 
 /// What only debug mode records.
 pub(crate) struct Debugged {
-    pub(crate) created: Instant,
+    pub(crate) created: Tick,
     pub(crate) stack: Captured,
     pub(crate) span: Span,
     pub(crate) dispatch: Dispatch,
@@ -259,7 +259,7 @@ impl std::fmt::Debug for Record {
 
 impl Debugged {
     fn new(scope: Arc<Scope>) -> Debugged {
-        let created = clock::now();
+        let created = clock::tick();
         Debugged {
             created,
             stack: stack::capture(scope.settings().stack),
@@ -297,7 +297,7 @@ impl Debugged {
     }
 
     pub(crate) fn age(&self) -> Duration {
-        clock::now().saturating_duration_since(self.created)
+        self.created.elapsed()
     }
 
     pub(crate) fn set_slow_ok(&self, threshold: Duration) {

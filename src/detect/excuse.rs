@@ -1,10 +1,12 @@
 //! Why a long poll may have been in order.
 
+use crate::clock;
+
 /// Whether a poll on this thread that just took long did not hold anything up.
 ///
 /// Only asked when a poll was slow: it may read a file.
 pub(crate) fn excused() -> bool {
-    worker_moved_on() || being_debugged()
+    worker_moved_on() || clock::was_suspended() || being_debugged()
 }
 
 /// `tokio::task::block_in_place` hands the worker to another thread; when that

@@ -65,11 +65,10 @@ pub(crate) fn watch_the_living() {
 }
 
 fn find_forgotten() {
-    let now = clock::now();
     let forgotten = registry::select(|record| {
         record.debug().is_some_and(|debug| {
-            let age = now.saturating_duration_since(debug.created);
-            age >= debug.scope.settings().never_polled_after && may_be_forgotten(record)
+            let long = debug.scope.settings().never_polled_after;
+            may_be_forgotten(record) && debug.age() >= long
         })
     });
     for record in forgotten {

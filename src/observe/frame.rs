@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::{self, Instant};
+use crate::clock::{self, Tick};
 use crate::record::{Flag, Record};
 
 /// What is known of the innermost poll or drop in progress.
@@ -140,7 +140,7 @@ pub(crate) fn take_expected() -> bool {
 struct Dropping {
     record: *const Record,
     around: Within,
-    start: Option<Instant>,
+    start: Option<Tick>,
 }
 
 /// What the drop of an object was like.
@@ -164,7 +164,7 @@ pub(super) fn begin_drop(record: &Arc<Record>) {
         dropping: true,
         ..Within::NOTHING
     });
-    let start = debug.map(|_| clock::now());
+    let start = debug.map(|_| clock::tick());
     let dropping = Dropping {
         record: Arc::as_ptr(record),
         around,

@@ -109,6 +109,7 @@ fn began(record: &Arc<Record>) {
     if let Some(debug) = record.debug() {
         registry::enter(record);
         never_polled::watch_the_living();
+        clock::prepare();
         // Taking a stack is our doing: the poll that creates is not blamed for it.
         frame::allow(debug.created.elapsed());
     }
@@ -127,7 +128,7 @@ fn poll_debugged<R>(record: &Record, debug: &Debugged, poll: impl FnOnce() -> Po
     let span = span_across_await::current_span();
     debug.poll_begins();
     let frame = Frame::enter();
-    let start = clock::now();
+    let start = clock::tick();
     let result = poll();
     let elapsed = start.elapsed();
     let mut within = frame.leave();

@@ -40,7 +40,7 @@ impl Used {
     /// whose stack pointer is `sp` must be running for as long as this is used.
     #[allow(unsafe_code)]
     pub(super) unsafe fn new(stack: &Range<u64>, sp: u64) -> Option<Used> {
-        stack.contains(&sp).then(|| Used {
+        stack.contains(&sp).then_some(Used {
             addresses: sp..stack.end,
         })
     }
@@ -50,7 +50,8 @@ impl Used {
     #[allow(unsafe_code)]
     pub(super) fn read(&self, address: u64) -> Result<u64, ()> {
         let last = address.checked_add(8).ok_or(())?;
-        if address < self.addresses.start || last > self.addresses.end || address % 8 != 0 {
+        if address < self.addresses.start || last > self.addresses.end || !address.is_multiple_of(8)
+        {
             return Err(());
         }
         // SAFETY: between the stack pointer of a running function and the end of

@@ -5,11 +5,12 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Release};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use framehop::{CacheNative, MustNotAllocateDuringUnwind, Unwinder as _};
+use framehop::{FrameAddress, Unwinder as _};
 
 use super::bounds::{self, Used};
 use super::modules::Modules;
 use super::registers;
+use super::rules::Rules;
 
 /// The modules that are known, and how often they were read anew.
 static MODULES: Mutex<Option<Arc<Modules>>> = Mutex::new(None);
@@ -20,7 +21,7 @@ struct Walker {
     stack: Range<u64>,
     modules: Arc<Modules>,
     edition: u64,
-    cache: CacheNative<MustNotAllocateDuringUnwind>,
+    rules: Rules,
 }
 
 thread_local! {
@@ -57,7 +58,7 @@ impl Walker {
             stack,
             modules,
             edition,
-            cache: CacheNative::new_in(),
+            rules: Rules::new(),
         }))
     }
 
@@ -87,27 +88,31 @@ impl Walker {
         let used = unsafe { Used::new(&self.stack, here.sp) }?;
         let mut read = |address| used.read(address);
         let modules = &*self.modules;
-        let mut frames =
-            modules
-                .unwinder
-                .iter_frames(here.pc, here.registers, &mut self.cache, &mut read);
+        let mut registers = here.registers;
+        let mut frame = FrameAddress::from_instruction_pointer(here.pc);
         let mut module = modules.range_of(here.pc)?;
         let mut depth = 0;
-        // An error is a stack that ends here: a table that says nothing, or says
-        // what cannot be.
-        while let Ok(Some(frame)) = frames.next() {
-            let address = frame.address_for_lookup();
+        while let Some(place) = addresses.get_mut(depth) {
+            *place = frame.address() as usize;
+            depth += 1;
+            let rules = self.rules.of(frame.address_for_lookup());
+            let caller = modules
+                .unwinder
+                .unwind_frame(frame, &mut registers, rules, &mut read);
+            // The outermost function; or a table that says nothing, or says what
+            // cannot be, which ends the stack too.
+            let Ok(Some(caller)) = caller else { break };
+            let Some(next) = FrameAddress::from_return_address(caller) else {
+                break;
+            };
+            let address = next.address_for_lookup();
             if !module.contains(&address) {
                 match modules.range_of(address) {
                     Some(other) => module = other,
                     None => return Some(Err(Stop::Unknown)),
                 }
             }
-            let Some(place) = addresses.get_mut(depth) else {
-                break;
-            };
-            *place = frame.address() as usize;
-            depth += 1;
+            frame = next;
         }
         Some(Ok(depth))
     }

@@ -27,6 +27,11 @@ mod modules;
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 mod registers;
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+mod rules;
 
 #[cfg(not(all(
     target_os = "linux",

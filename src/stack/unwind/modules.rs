@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use framehop::{
-    ExplicitModuleSectionInfo, Module, MustNotAllocateDuringUnwind, Unwinder as _, UnwinderNative,
+    ExplicitModuleSectionInfo, MayAllocateDuringUnwind, Module, Unwinder as _, UnwinderNative,
 };
 use gimli::{BaseAddresses, EhFrameHdr, LittleEndian, Pointer};
 
@@ -12,7 +12,7 @@ use gimli::{BaseAddresses, EhFrameHdr, LittleEndian, Pointer};
 /// which may be unloaded, from a copy.
 type Table = Cow<'static, [u8]>;
 
-pub(super) type Unwinder = UnwinderNative<Table, MustNotAllocateDuringUnwind>;
+pub(super) type Unwinder = UnwinderNative<Table, MayAllocateDuringUnwind>;
 
 /// What was loaded when this was made.
 pub(super) struct Modules {
