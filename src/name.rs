@@ -100,17 +100,26 @@ fn clean_path(path: &str) -> String {
     }
     let function = strip_closures(path);
     let depth = path[function.len()..].matches(CLOSURE).count();
+    // The arguments of a generic function stand before the closure in it.
+    let (function, arguments) = split_generics(function);
     let krate = function.split("::").next().unwrap_or(function);
-    let shown = if LIBRARIES.contains(&krate) {
+    let is_library = LIBRARIES.contains(&krate);
+    let shown = if is_library {
         last_segment(function)
     } else {
         function
     };
+    let arguments = if is_library { "" } else { arguments };
     // One closure is the body of an async fn; more are blocks inside it.
-    if depth > 1 {
-        format!("{shown}{BLOCK}")
-    } else {
-        shown.to_owned()
+    let block = if depth > 1 { BLOCK } else { "" };
+    format!("{shown}{arguments}{block}")
+}
+
+/// `app::run<T>` is `app::run` and `<T>`.
+fn split_generics(function: &str) -> (&str, &str) {
+    match function.find('<') {
+        Some(at) if at > 0 && function.ends_with('>') => function.split_at(at),
+        _ => (function, ""),
     }
 }
 
@@ -180,6 +189,10 @@ mod tests {
                 "<app::Server as app::Serve>::serve",
             ),
             ("app::Connection<app::Tcp>", "app::Connection<app::Tcp>"),
+            (
+                "tokio::task::local::LocalSet::run_until<<a::X as core::default::Default>::default::{{closure}}>::{{closure}}",
+                "run_until",
+            ),
         ] {
             assert_eq!(of_future(given, 7), expected, "{given}");
         }

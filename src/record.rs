@@ -6,7 +6,8 @@
 
 use std::any::type_name;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -58,33 +59,39 @@ impl Object {
     }
 }
 
-/// A bit of a record's state.
+/// How far a thing has come. Each step is taken by one thread at a time, so noting
+/// it is a plain store.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Flag(u32);
+pub(crate) enum Step {
+    /// It was polled (a closure: it was called).
+    Polled,
+    /// It completed.
+    Done,
+    /// Its handle was polled: somebody waits for the result.
+    Awaited,
+    /// Its result was taken, or is not wanted.
+    Read,
+}
+
+/// What has been said of a thing, by whichever thread.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flag(u8);
 
 impl Flag {
-    /// It was polled (a closure: it was called).
-    pub(crate) const POLLED: Flag = Flag(1);
-    /// It completed.
-    pub(crate) const DONE: Flag = Flag(1 << 1);
     /// The user said that it may be dropped unpolled.
-    pub(crate) const DISCARDED: Flag = Flag(1 << 2);
+    pub(crate) const DISCARDED: Flag = Flag(1);
     /// The user aborted it: nothing about its end is news.
-    pub(crate) const ABORTED: Flag = Flag(1 << 3);
+    pub(crate) const ABORTED: Flag = Flag(1 << 1);
     /// It ended with an error or a panic, which [`Record::end`] tells.
-    pub(crate) const FAILED: Flag = Flag(1 << 4);
+    pub(crate) const FAILED: Flag = Flag(1 << 2);
     /// Its handle is gone.
-    pub(crate) const UNHELD: Flag = Flag(1 << 5);
-    /// Its result was taken, or is not wanted.
-    pub(crate) const READ: Flag = Flag(1 << 6);
+    pub(crate) const UNHELD: Flag = Flag(1 << 3);
     /// Its lost result has been reported.
-    pub(crate) const REPORTED: Flag = Flag(1 << 7);
-    /// Somebody is waiting for its result at this moment.
-    pub(crate) const AWAITED: Flag = Flag(1 << 8);
+    pub(crate) const REPORTED: Flag = Flag(1 << 4);
     /// Its error is one that the user expects.
-    pub(crate) const EXPECTED: Flag = Flag(1 << 9);
+    pub(crate) const EXPECTED: Flag = Flag(1 << 5);
     /// It lives, but was reported as never polled.
-    pub(crate) const SAID_UNPOLLED: Flag = Flag(1 << 10);
+    pub(crate) const SAID_UNPOLLED: Flag = Flag(1 << 6);
 }
 
 /// How a task failed.
@@ -111,7 +118,8 @@ pub(crate) struct Record {
     site: &'static Site,
     type_name: fn() -> &'static str,
     object: Object,
-    flags: AtomicU32,
+    steps: [AtomicBool; 4],
+    flags: AtomicU8,
     end: OnceLock<Box<End>>,
     detail: Option<Box<Detail>>,
 }
@@ -169,7 +177,8 @@ impl Record {
             site: Site::of(location),
             type_name: type_name::<T>,
             object,
-            flags: AtomicU32::new(0),
+            steps: [const { AtomicBool::new(false) }; 4],
+            flags: AtomicU8::new(0),
             end: OnceLock::new(),
             detail,
         }))
@@ -222,9 +231,19 @@ impl Record {
     }
 
     #[inline]
+    pub(crate) fn has(&self, step: Step) -> bool {
+        self.steps[step as usize].load(Acquire)
+    }
+
+    #[inline]
+    pub(crate) fn take(&self, step: Step) {
+        self.steps[step as usize].store(true, Release);
+    }
+
+    #[inline]
     pub(crate) fn mark_polled(&self) {
-        if !self.is(Flag::POLLED) {
-            self.set(Flag::POLLED);
+        if !self.has(Step::Polled) {
+            self.take(Step::Polled);
             self.site.mark_polled();
         }
     }

@@ -53,6 +53,13 @@ impl Site {
         self.found[kind.index()].fetch_add(1, Relaxed) + 1
     }
 
+    /// Counts a finding that is made once a site; false if it was made before.
+    pub(crate) fn count_once(&self, kind: ReportKind) -> bool {
+        self.found[kind.index()]
+            .compare_exchange(0, 1, Relaxed, Relaxed)
+            .is_ok()
+    }
+
     /// How often a kind was found here.
     pub(crate) fn found(&self, kind: ReportKind) -> u64 {
         self.found[kind.index()].load(Relaxed)

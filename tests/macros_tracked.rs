@@ -254,6 +254,7 @@ mod sizes {
         let plain = plain([0; 300], String::new(), [0; 40]);
         let wrapped = wrapped([0; 300], String::new(), [0; 40]);
         assert_eq!(size_of_val(wrapped.get_ref()), size_of_val(&plain));
+        wrapped.discard();
     }
 }
 
@@ -397,6 +398,7 @@ mod free_functions {
     }
 
     #[tracked]
+    #[allow(unsafe_code)]
     async unsafe fn dangerous(n: u32) -> u32 {
         n
     }
@@ -426,7 +428,7 @@ mod free_functions {
     #[allow(unused_variables, clippy::needless_return)]
     #[cfg(all())]
     #[must_use]
-    pub async fn attributes(unused: u32) -> u32 {
+    pub(super) async fn attributes(unused: u32) -> u32 {
         #![allow(unused_mut)]
         let mut n = 3;
         return n;

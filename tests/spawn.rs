@@ -346,9 +346,7 @@ fn an_error_in_a_handle_that_is_kept_unread() {
         });
         wait_until("what nobody reads", |seen| seen.len() == 2);
         drop(kept);
-        let unread = error()
-            .at(site!("unread"))
-            .says("nobody has looked since");
+        let unread = error().at(site!("unread")).says("nobody has looked since");
         run.expect(&[unread, panic().at(site!("unread panic"))]);
     });
 }

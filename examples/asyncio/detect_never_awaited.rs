@@ -24,14 +24,30 @@
 //!
 //! ```console
 //! $ ASYNC_DEBUG=off cargo run --example detect_never_awaited
+//! main returns
 //! $ cargo run --example detect_never_awaited
+//! main returns
+//!  WARN debug_async::never_polled: future `detect_never_awaited::test` was never polled, and was dropped (created at examples/asyncio/detect_never_awaited.rs:61:13)
+//!   help: a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted
 //! $ ASYNC_DEBUG=1 cargo run --example detect_never_awaited
+//! main returns
+//!  WARN debug_async::never_polled: future `detect_never_awaited::test` was never polled, and was dropped (created at examples/asyncio/detect_never_awaited.rs:61:13)
+//!   age 699us
+//!   help: a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted
+//!     at detect_never_awaited::test (examples/asyncio/detect_never_awaited.rs:56:10)
+//!     at detect_never_awaited::bug (examples/asyncio/detect_never_awaited.rs:61:13)
+//!     at detect_never_awaited::main (examples/asyncio/detect_never_awaited.rs:76:20)
+//!     at detect_never_awaited::main (examples/asyncio/detect_never_awaited.rs:73:10)
+//!     (59 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //! ```
 //!
 //! The usual fix, in Rust as in Python, is to await it or to spawn it:
 //!
 //! ```console
 //! $ ASYNC_DEBUG=1 cargo run --example detect_never_awaited -- fixed
+//! never scheduled
+//! never scheduled
+//! main returns
 //! ```
 //!
 //! [page]: https://docs.python.org/3/library/asyncio-dev.html#detect-never-awaited-coroutines

@@ -1,5 +1,11 @@
 //! Why a long poll may have been in order.
 
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::task::{Context, Wake, Waker};
+
 use crate::clock;
 
 /// Whether a poll on this thread that just took long did not hold anything up.
@@ -9,24 +15,26 @@ pub(crate) fn excused() -> bool {
     worker_moved_on() || clock::was_suspended() || being_debugged()
 }
 
-/// `tokio::task::block_in_place` hands the worker to another thread; when that
-/// thread has parked since, the count of this worker is odd, although we are in
-/// the middle of one of its polls.
-#[cfg(target_has_atomic = "64")]
+/// `tokio::task::block_in_place` hands the worker to another thread, and this one
+/// goes on without. What is to be woken later is then woken at once, because there
+/// is no later on this thread: `yield_now` shows it.
 fn worker_moved_on() -> bool {
-    let (Some(worker), Ok(handle)) = (
-        tokio::runtime::worker_index(),
-        tokio::runtime::Handle::try_current(),
-    ) else {
-        return false;
-    };
-    let metrics = handle.metrics();
-    worker < metrics.num_workers() && metrics.worker_park_unpark_count(worker) % 2 == 1
-}
+    struct Woken(AtomicBool);
 
-#[cfg(not(target_has_atomic = "64"))]
-fn worker_moved_on() -> bool {
-    false
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Relaxed);
+        }
+    }
+
+    // Outside of a worker, it is woken at once too.
+    if tokio::runtime::worker_index().is_none() {
+        return false;
+    }
+    let woken = Arc::new(Woken(AtomicBool::new(false)));
+    let waker = Waker::from(Arc::clone(&woken));
+    let _ = pin!(tokio::task::yield_now()).poll(&mut Context::from_waker(&waker));
+    woken.0.load(Relaxed)
 }
 
 /// A debugger stops threads at will.

@@ -7,11 +7,10 @@ use crate::report::{self, Report, ReportKind};
 pub(crate) fn spawned(record: &Record, size: usize) {
     let Some(debug) = record.debug() else { return };
     let site = record.site();
-    let known = site.found(ReportKind::LargeFuture) > 0;
-    if size < debug.scope.settings().large_future || known {
+    if size < debug.scope.settings().large_future {
         return;
     }
-    report::raise(ReportKind::LargeFuture, Some(site), &debug.scope, || {
+    report::raise_once(ReportKind::LargeFuture, site, &debug.scope, || {
         let message = format!(
             "{} is {size} bytes large, {}",
             super::subject(record),

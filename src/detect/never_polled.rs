@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock;
-use crate::record::{Flag, Object, Record};
+use crate::record::{Flag, Object, Record, Step};
 use crate::registry;
 use crate::report::{self, Deferred, Report, ReportKind, Until};
 use crate::stack::{self, Captured, Frame};
@@ -80,15 +80,11 @@ fn find_forgotten() {
 }
 
 fn may_be_forgotten(record: &Record) -> bool {
-    let known = [
-        Flag::POLLED,
-        Flag::DISCARDED,
-        Flag::ABORTED,
-        Flag::SAID_UNPOLLED,
-    ];
+    let known = [Flag::DISCARDED, Flag::ABORTED, Flag::SAID_UNPOLLED];
     // A blocking task that has not begun waits for a thread, which is another
     // finding.
     !matches!(record.object(), Object::Root | Object::BlockingTask)
+        && !record.has(Step::Polled)
         && !record.site().polled()
         && !known.into_iter().any(|flag| record.is(flag))
 }
@@ -128,6 +124,8 @@ fn was_handed_on(drop_stack: Captured) -> bool {
     for frame in &frames[ours.map_or(0, |at| at + 1)..] {
         match dropped_type(&frame.function) {
             Some(dropped) if polls_what_is_in_it(dropped) => return true,
+            // What is shared is not a part of whoever lets go of it last.
+            Some(dropped) if is_shared(dropped) => return false,
             Some(_) => {}
             None => return is_of_a_combinator(frame),
         }
@@ -197,6 +195,18 @@ fn polls_what_is_in_it(dropped: &str) -> bool {
             .any(|(path, _)| dropped.starts_with(path))
 }
 
+fn is_shared(dropped: &str) -> bool {
+    let shared = ["alloc::sync::Arc<", "alloc::rc::Rc<"];
+    let content = shared
+        .iter()
+        .find_map(|shared| dropped.strip_prefix(shared));
+    content.is_some_and(|content| {
+        !COMBINATORS
+            .iter()
+            .any(|(path, _)| content.starts_with(path))
+    })
+}
+
 /// Whether the code that dropped it is a combinator's.
 fn is_of_a_combinator(frame: &Frame) -> bool {
     let function = frame.function.trim_start_matches(['<', '&']);
@@ -225,6 +235,15 @@ mod tests {
             Some("alloc::vec::Vec<T>")
         );
         assert_eq!(dropped_type("app::main::{{closure}}"), None);
+    }
+
+    #[test]
+    fn what_is_shared_is_nobody_s_part() {
+        assert!(is_shared("alloc::sync::Arc<app::Queue>"));
+        assert!(!is_shared(
+            "alloc::sync::Arc<futures_util::stream::futures_unordered::Task<F>>"
+        ));
+        assert!(!is_shared("alloc::vec::Vec<app::A>"));
     }
 
     #[test]

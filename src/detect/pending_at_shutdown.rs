@@ -8,7 +8,7 @@ use tracing::Level;
 
 use crate::clock;
 use crate::mode::Scope;
-use crate::record::{Flag, Record};
+use crate::record::{Flag, Record, Step};
 use crate::registry;
 use crate::report::{self, Report, ReportKind};
 
@@ -32,8 +32,16 @@ pub(crate) struct Summary {
 /// list of what is alive: there it is the drops that tell.
 static LEFT: Mutex<BTreeMap<u64, Summary>> = Mutex::new(BTreeMap::new());
 
+/// A task that was aborted is dropped when the runtime comes to it.
+fn has_ended(record: &Record) -> bool {
+    record.has(Step::Done) || record.is(Flag::ABORTED)
+}
+
 /// A task was dropped before its end, by a runtime that ends.
 pub(crate) fn dropped(record: &Record, scope: &Scope) {
+    if has_ended(record) {
+        return;
+    }
     let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
     left.entry(scope.id()).or_default().add(record);
 }
@@ -50,7 +58,7 @@ pub(crate) fn alive_in(scope: &Arc<Scope>) -> Summary {
         let here = record
             .debug()
             .is_some_and(|debug| Arc::ptr_eq(&debug.scope, scope));
-        here && record.object().is_task() && !record.is(Flag::DONE)
+        here && record.object().is_task() && !has_ended(record)
     });
     let mut summary = Summary::default();
     left.iter().for_each(|record| summary.add(record));
@@ -67,7 +75,7 @@ impl Summary {
             ..Left::default()
         });
         left.tasks += 1;
-        left.unpolled += u64::from(!record.is(Flag::POLLED));
+        left.unpolled += u64::from(!record.has(Step::Polled));
         if let Some(debug) = record.debug() {
             left.oldest = left.oldest.max(debug.age());
             left.polls += debug.polls();

@@ -1,6 +1,8 @@
 //! `span_across_await`: a `tracing` span was entered and not left before the
 //! future gave way to others.
 
+use std::cell::RefCell;
+
 use tracing::span::Id;
 
 use crate::record::Record;
@@ -15,7 +17,38 @@ pub(crate) fn current_span() -> Option<Id> {
     tracing::dispatcher::get_default(|dispatch| dispatch.current_span().id().cloned())
 }
 
-/// A poll began in one span and gave way in another.
+thread_local! {
+    /// The spans that were left entered on this thread, the last few. Whoever is
+    /// polled afterwards finds them, and may see them be left.
+    static LEFT_ENTERED: RefCell<Vec<Id>> = const { RefCell::new(Vec::new()) };
+}
+
+const REMEMBERED: usize = 16;
+
+/// Whether a poll that began in one span and gave way in another is at fault.
+#[inline]
+pub(crate) fn judge(before: Option<&Id>, after: Option<&Id>) -> bool {
+    match after {
+        // A span was left: somebody else's, whose guard is only gone by now.
+        None => false,
+        Some(_) if before == after => false,
+        Some(after) => LEFT_ENTERED
+            .try_with(|left| {
+                let mut left = left.borrow_mut();
+                let is_new = !left.contains(after);
+                if is_new {
+                    if left.len() == REMEMBERED {
+                        left.remove(0);
+                    }
+                    left.push(after.clone());
+                }
+                is_new
+            })
+            .unwrap_or(false),
+    }
+}
+
+/// A poll gave way with a span entered that was not before.
 #[cold]
 pub(crate) fn report(record: &Record) {
     let kind = ReportKind::SpanAcrossAwait;
@@ -40,4 +73,22 @@ pub(crate) fn report(record: &Record) {
              `#[tracing::instrument]`",
             )
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_enters_is_at_fault() {
+        let [outer, leaked] = [1, 2].map(Id::from_u64);
+        assert!(!judge(None, None));
+        assert!(!judge(Some(&outer), Some(&outer)));
+        assert!(judge(Some(&outer), Some(&leaked)));
+        // The next one finds it entered, and sees it be left.
+        assert!(!judge(Some(&leaked), Some(&leaked)));
+        assert!(!judge(Some(&leaked), None));
+        // Back in it after another had left it.
+        assert!(!judge(None, Some(&leaked)));
+    }
 }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::clock;
-use crate::record::{End, Flag, Record};
+use crate::record::{End, Flag, Record, Step};
 use crate::report::{self, Deferred, Report, ReportKind, Until};
 
 /// A task has failed.
@@ -40,9 +40,8 @@ pub(crate) fn unheld(record: &Arc<Record>, text: impl FnOnce() -> Option<String>
 }
 
 fn unwanted(record: &Record) -> bool {
-    [Flag::READ, Flag::ABORTED, Flag::EXPECTED, Flag::REPORTED]
-        .into_iter()
-        .any(|f| record.is(f))
+    let said = [Flag::ABORTED, Flag::EXPECTED, Flag::REPORTED];
+    record.has(Step::Read) || said.into_iter().any(|flag| record.is(flag))
 }
 
 fn lost(record: &Arc<Record>, text: Option<String>) {

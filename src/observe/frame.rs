@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{self, Tick};
-use crate::record::{Flag, Record};
+use crate::record::{Record, Step};
 
 /// What is known of the innermost poll or drop in progress.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,7 +31,7 @@ thread_local! {
 }
 
 impl Within {
-    const NOTHING: Within = Within {
+    pub(super) const NOTHING: Within = Within {
         told: Duration::ZERO,
         span_told: false,
         dropping: false,
@@ -157,7 +157,7 @@ pub(super) struct Dropped {
 #[inline]
 pub(super) fn begin_drop(record: &Arc<Record>) {
     let debug = record.debug();
-    if debug.is_none() && record.is(Flag::POLLED) {
+    if debug.is_none() && record.has(Step::Polled) {
         return;
     }
     let around = replace(Within {

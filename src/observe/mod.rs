@@ -13,15 +13,15 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::task::Poll;
 
-use self::frame::Frame;
-use crate::clock;
+use self::frame::{Frame, Within};
+use crate::clock::{self, Tick};
 use crate::detect::{
     never_polled, pending_at_shutdown, polled_after_completion, slow_drop, slow_poll,
     span_across_await,
 };
 use crate::mode::Scope;
 use crate::panics;
-use crate::record::{Debugged, Flag, Object, Record};
+use crate::record::{Debugged, Object, Record, Step};
 use crate::registry;
 
 /// What a wrapper holds: the record of what it wraps, or nothing.
@@ -116,47 +116,90 @@ fn began(record: &Arc<Record>) {
 }
 
 fn poll_debugged<R>(record: &Record, debug: &Debugged, poll: impl FnOnce() -> Poll<R>) -> Poll<R> {
-    if record.is(Flag::DONE) {
+    if record.has(Step::Done) {
         polled_after_completion::polled_again(record);
     }
-    if !record.is(Flag::POLLED) {
+    if !record.has(Step::Polled) {
         record.mark_polled();
         if let (true, Some(id)) = (record.object().is_task(), tokio::task::try_id()) {
             let _ = debug.task_id.set(id);
         }
     }
     let span = span_across_await::current_span();
-    debug.poll_begins();
-    let frame = Frame::enter();
-    let start = clock::tick();
+    let timing = Timing::begin(record, debug);
     let result = poll();
-    let elapsed = start.elapsed();
-    let mut within = frame.leave();
+    let mut within = timing.end();
 
-    debug.polled_for(elapsed);
-    let threshold = debug.slow_poll();
-    if let Some(own) = slow_poll::judge(elapsed, within.told, threshold) {
-        if !frame::may_block() && slow_poll::report(record, own) {
-            within.told = elapsed;
-        }
-    } else if debug.has_own_threshold() {
-        // What is allowed here is not the fault of those around it either.
-        within.told = elapsed;
-    }
     if result.is_ready() {
-        record.set(Flag::DONE);
-    } else if !within.span_told && span_across_await::current_span() != span {
-        span_across_await::report(record);
-        within.span_told = true;
+        record.take(Step::Done);
+    } else if !within.span_told {
+        let now = span_across_await::current_span();
+        if span_across_await::judge(span.as_ref(), now.as_ref()) {
+            span_across_await::report(record);
+            within.span_told = true;
+        }
     }
     frame::pass_on(within);
     result
 }
 
+/// A poll that is being timed. Dropped by a panic, it says what it can.
+struct Timing<'a> {
+    record: &'a Record,
+    debug: &'a Debugged,
+    frame: Option<Frame>,
+    start: Tick,
+}
+
+impl<'a> Timing<'a> {
+    #[inline]
+    fn begin(record: &'a Record, debug: &'a Debugged) -> Timing<'a> {
+        debug.poll_begins();
+        Timing {
+            record,
+            debug,
+            frame: Some(Frame::enter()),
+            start: clock::tick(),
+        }
+    }
+
+    /// Ends it, and gives what the poll around is to know.
+    #[inline]
+    fn end(mut self) -> Within {
+        self.finish()
+    }
+
+    #[inline]
+    fn finish(&mut self) -> Within {
+        let elapsed = self.start.elapsed();
+        let mut within = self.frame.take().map_or(Within::NOTHING, Frame::leave);
+        self.debug.polled_for(elapsed);
+        if let Some(own) = slow_poll::judge(elapsed, within.told, self.debug.slow_poll()) {
+            if !frame::may_block() && slow_poll::report(self.record, own) {
+                within.told = elapsed;
+            }
+        } else if self.debug.has_own_threshold() {
+            // What is allowed here is not the fault of those around it either.
+            within.told = elapsed;
+        }
+        within
+    }
+}
+
+impl Drop for Timing<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.frame.is_some() {
+            let within = self.finish();
+            frame::pass_on(within);
+        }
+    }
+}
+
 /// Something may have been dropped before its time.
 fn judge_unfinished(record: &Arc<Record>, within_another: bool) {
-    let unfinished_task = record.object().is_task() && !record.is(Flag::DONE);
-    if record.is(Flag::POLLED) && !unfinished_task {
+    let unfinished_task = record.object().is_task() && !record.has(Step::Done);
+    if record.has(Step::Polled) && !unfinished_task {
         return;
     }
     let scope = record.scope();
@@ -164,13 +207,16 @@ fn judge_unfinished(record: &Arc<Record>, within_another: bool) {
         if unfinished_task && record.debug().is_none() {
             pending_at_shutdown::dropped(record, &scope);
         }
-    } else if !record.is(Flag::POLLED) && !within_another {
+    } else if !record.has(Step::Polled) && !within_another {
         never_polled::dropped(record);
     }
 }
 
 /// The thing is gone.
 fn ended(record: &Arc<Record>) {
+    if record.debug().is_none() && record.has(Step::Polled) && record.has(Step::Done) {
+        return;
+    }
     if record.debug().is_some() {
         registry::leave(record);
     }

@@ -33,7 +33,9 @@ pub use crate::kind::ReportKind;
 pub use crate::stack::{Frame, Stack};
 
 pub(crate) use self::context::Context;
-pub(crate) use self::reporter::{Deferred, Until, defer, every, flush_at_end, raise, raise_at};
+pub(crate) use self::reporter::{
+    Deferred, Until, defer, every, flush_at_end, raise, raise_at, raise_once,
+};
 
 use std::fmt;
 use std::panic::Location;

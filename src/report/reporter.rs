@@ -17,6 +17,7 @@ use crate::clock::{self, Instant};
 use crate::mode::{Scope, silence_this_thread};
 use crate::notice;
 use crate::site::Site;
+use crate::stack;
 
 pub(crate) use super::grace::{Deferred, Until};
 
@@ -106,7 +107,29 @@ pub(crate) fn raise_at(
     scope.count(kind, level);
     let ordinal = site.map_or(1, |site| site.count(kind));
     if limit::admits(ordinal - 1, ordinal) {
-        push(make().at_level(level));
+        make_and_push(level, make);
+    }
+}
+
+/// Reports a finding that is made once a site, unless it was.
+pub(crate) fn raise_once(
+    kind: ReportKind,
+    site: &'static Site,
+    scope: &Arc<Scope>,
+    make: impl FnOnce() -> Report,
+) {
+    if site.count_once(kind) {
+        scope.count(kind, kind.level());
+        make_and_push(kind.level(), make);
+    }
+}
+
+/// Making a report takes the span that it belongs to, which runs the subscriber;
+/// this may be a `Drop`, where nothing must panic.
+fn make_and_push(level: Level, make: impl FnOnce() -> Report) {
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(make)) {
+        Ok(report) => push(report.at_level(level)),
+        Err(_) => running().lost += 1,
     }
 }
 
@@ -151,7 +174,10 @@ pub(crate) fn defer(
         return;
     }
     // Runs code of the user's (the subscriber, for the span): no lock.
-    let deferred = make();
+    let Ok(deferred) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(make)) else {
+        running().lost += 1;
+        return;
+    };
     let mut state = running();
     let (replaced, refused) = match key {
         Some(key) => (state.grace().add(key, deferred), None),
@@ -221,8 +247,9 @@ fn running() -> MutexGuard<'static, State> {
 fn run() {
     IS_REPORTER.set(true);
     silence_this_thread();
+    let mut warm = false;
     loop {
-        let work = next_work();
+        let work = next_work(&mut warm);
         work.watches
             .into_iter()
             .for_each(|watch| survive(|| look(watch)));
@@ -237,7 +264,11 @@ fn run() {
         }
         if work.lost > 0 {
             let lost = work.lost;
-            survive(|| notice::say(&format!("{lost} reports were lost: the queue was full")));
+            survive(|| {
+                notice::say(&format!(
+                    "{lost} reports were lost: the queue was full, or the subscriber panicked"
+                ))
+            });
         }
         if let Some(ticket) = work.ticket {
             state().done = ticket;
@@ -263,8 +294,8 @@ struct Work {
 }
 
 /// Waits till there is something to do.
-fn next_work() -> Work {
-    let mut state = state();
+fn next_work(warm: &mut bool) -> Work {
+    let mut state = self::state();
     loop {
         let now = clock::now();
         let flushes = std::mem::take(&mut state.flushes);
@@ -274,7 +305,9 @@ fn next_work() -> Work {
             .extract_if(.., |watch| watch.due <= now)
             .collect();
         let ticket = (!flushes.is_empty()).then_some(state.asked);
-        if ticket.is_some() || !(state.queue.is_empty() && pending.is_empty() && watches.is_empty())
+        if ticket.is_some()
+            || state.lost > 0
+            || !(state.queue.is_empty() && pending.is_empty() && watches.is_empty())
         {
             return Work {
                 reports: std::mem::take(&mut state.queue),
@@ -288,6 +321,14 @@ fn next_work() -> Work {
             };
         }
         let judged = state.grace().next_due();
+        if judged.is_some() && !*warm {
+            // There is time now; there may not be when the verdict is due.
+            drop(state);
+            survive(stack::warm_up);
+            *warm = true;
+            state = self::state();
+            continue;
+        }
         let next = state
             .watches
             .iter()

@@ -22,6 +22,12 @@ pub use self::print::{Frame, Stack};
 
 use crate::config::StackMode;
 
+/// Loads the program's symbols, if they are not loaded: the first resolution of a
+/// process takes longer than all that follow.
+pub(crate) fn warm_up() {
+    resolve::own_directory();
+}
+
 impl Captured {
     /// The functions and lines, innermost first, as much of them as `mode` shows.
     ///

@@ -12,7 +12,7 @@ use tokio::task::JoinError;
 use super::AbortHandle;
 use super::outcome::Probe;
 use crate::detect::unretrieved;
-use crate::record::{Flag, Record};
+use crate::record::{Flag, Record, Step};
 
 /// The handle of a task, as [`tokio::task::JoinHandle`].
 ///
@@ -98,7 +98,7 @@ impl<T> JoinHandle<T> {
 
     fn mark_read(&self) {
         if let Some(record) = &self.record {
-            record.set(Flag::READ);
+            record.take(Step::Read);
         }
     }
 }
@@ -129,10 +129,10 @@ impl<T> Future for JoinHandle<T> {
         let result = Pin::new(inner).poll(cx);
         if let Some(record) = &this.record {
             if result.is_ready() {
-                record.set(Flag::READ);
+                record.take(Step::Read);
                 this.record = None;
-            } else if !record.is(Flag::AWAITED) {
-                record.set(Flag::AWAITED);
+            } else if !record.has(Step::Awaited) {
+                record.take(Step::Awaited);
             }
         }
         result

@@ -14,7 +14,7 @@ use super::outcome::ByType;
 use super::{AbortHandle, Call, TrackedTask, local_task};
 use crate::detect::unretrieved;
 use crate::mode::{Scope, scope_of};
-use crate::record::{Flag, Object, Record};
+use crate::record::{Flag, Object, Record, Step};
 
 /// A set of tasks, as [`tokio::task::JoinSet`], each of them tracked.
 ///
@@ -69,12 +69,6 @@ impl<T> JoinSet<T> {
             self.records.insert(handle.id(), Arc::clone(record));
         }
         AbortHandle::new(handle, record)
-    }
-
-    fn mark_all(&self, flag: Flag) {
-        for record in self.records.values() {
-            record.set(flag);
-        }
     }
 }
 
@@ -195,7 +189,7 @@ impl<T: 'static> JoinSet<T> {
             Err(error) => error.id(),
         };
         if let Some(record) = self.records.remove(&id) {
-            record.set(Flag::READ);
+            record.take(Step::Read);
         }
     }
 
@@ -212,13 +206,17 @@ impl<T: 'static> JoinSet<T> {
     /// As tokio's: if a task panicked or was aborted.
     pub async fn join_all(mut self) -> Vec<T> {
         // Whether it comes to each of them or not: somebody asked for all.
-        self.mark_all(Flag::READ);
+        for record in self.records.values() {
+            record.take(Step::Read);
+        }
         std::mem::take(&mut self.inner).join_all().await
     }
 
     /// See [`tokio::task::JoinSet::abort_all`].
     pub fn abort_all(&mut self) {
-        self.mark_all(Flag::ABORTED);
+        for record in self.records.values() {
+            record.set(Flag::ABORTED);
+        }
         self.inner.abort_all();
     }
 

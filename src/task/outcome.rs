@@ -16,7 +16,7 @@ use crate::detect::unretrieved;
 use crate::name;
 use crate::observe;
 use crate::panics;
-use crate::record::{End, Flag, Record};
+use crate::record::{End, Flag, Record, Step};
 
 /// How to look at the output of a task.
 pub trait Probe<T>: 'static {
@@ -84,7 +84,7 @@ fn variant<T>(value: &T) -> Option<u64> {
 
 /// A task has returned.
 pub(super) fn returned<T, P: Probe<T>>(record: &Arc<Record>, output: &T) {
-    record.set(Flag::DONE);
+    record.take(Step::Done);
     if !P::is_error(output) {
         return;
     }
@@ -95,7 +95,7 @@ pub(super) fn returned<T, P: Probe<T>>(record: &Arc<Record>, output: &T) {
     // Printing an error may be dear (a backtrace in it), so it is done for those
     // only of which nobody is waiting to be told.
     let lost = record.is(Flag::UNHELD);
-    let kept = record.debug().is_some() && !record.is(Flag::AWAITED);
+    let kept = record.debug().is_some() && !record.has(Step::Awaited);
     let text = if lost || kept { P::text(output) } else { None };
     let type_name = name::error_type(type_name::<T>());
     unretrieved::failed(record, End::Error { type_name, text });
@@ -103,7 +103,7 @@ pub(super) fn returned<T, P: Probe<T>>(record: &Arc<Record>, output: &T) {
 
 /// A task has panicked.
 pub(super) fn panicked(record: &Arc<Record>, payload: &(dyn Any + Send)) {
-    record.set(Flag::DONE);
+    record.take(Step::Done);
     unretrieved::failed(record, panics::caught(payload));
 }
 

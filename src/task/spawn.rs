@@ -38,8 +38,9 @@ where
 /// Spawns a task, as [`tokio::spawn`] does, and watches it: `spawn!(future)`, or
 /// `spawn!(name = "…", future)`.
 ///
-/// Where the type of the task's output is known at the call and is a `Result`
-/// whose error is [`Debug`], a lost error is printed in the report.
+/// If the task's output is a `Result` whose error is [`Debug`], a lost error is
+/// printed in the report. To see that, the macro needs the type: where it follows
+/// only from what is done with the result later, use [`spawn`](crate::spawn()).
 ///
 /// # Panics
 ///

@@ -7,8 +7,8 @@ use quote::{ToTokens as _, format_ident, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Attribute, FnArg, Ident, Meta, Pat, PatIdent, PatType, ReturnType, Signature, Type, Visibility,
-    WherePredicate, parse_quote, parse_quote_spanned,
+    Attribute, FnArg, Ident, Meta, Pat, PatIdent, PatType, ReturnType, Signature, Token, Type,
+    Visibility, WherePredicate, parse_quote, parse_quote_spanned,
 };
 
 use super::Context;
@@ -147,7 +147,7 @@ pub(super) fn stop_being_async(function: &mut ItemFn, context: &Context) {
         Place::Alone if bounds_self(sig) => Place::Trait,
         place => place,
     };
-    sig.output = output(&sig.output, place, context);
+    sig.output = output(sig, place, context);
 
     // Every future must be used, and says so itself; said twice, clippy objects.
     function
@@ -199,25 +199,35 @@ fn ours(attr: &TokenStream) -> Attribute {
 ///
 /// A trait leaves it open, so that a plain `async fn` fits on the other side. Everybody else is
 /// told: `TrackedFuture` has methods of its own. The `impl` must have a span of ours, since by the
-/// rules of edition 2024 it captures every lifetime, as the future of an `async fn` always did.
-fn output(output: &ReturnType, place: Place, context: &Context) -> ReturnType {
-    let span = Span::mixed_site().located_at(match output {
-        ReturnType::Default => Span::call_site(),
-        ReturnType::Type(_, ty) => ty.span(),
-    });
+/// rules of edition 2024 it captures every lifetime, as the future of an `async fn` always did; in
+/// a trait it does in all editions.
+fn output(sig: &Signature, place: Place, context: &Context) -> ReturnType {
+    let (span, end) = match &sig.output {
+        ReturnType::Default => (Span::call_site(), sig.paren_token.span.close()),
+        ReturnType::Type(_, ty) => (ty.span(), last_span(ty)),
+    };
+    let span = Span::mixed_site().located_at(span);
     let krate = context.krate.at(span);
-    let value = if body::returns_never(output) {
+    let value = if body::returns_never(&sig.output) {
         quote_spanned!(span=> #krate::__private::Never)
     } else {
-        body::output_type(output)
+        body::output_type(&sig.output)
     };
-    let future = quote_spanned!(span=> impl ::core::future::Future<Output = #value>);
+    // The signature ends with a token of the user's, so that what the compiler says of it shows all
+    // of it, and is not left unsaid for being about a macro.
+    let end = Token![>](end);
+    let future = quote_spanned!(span=> impl ::core::future::Future<Output = #value);
     match place {
-        Place::Trait => parse_quote_spanned!(span=> -> #future),
+        Place::Trait => parse_quote_spanned!(span=> -> #future #end),
         Place::Alone | Place::Free | Place::Inherent => {
-            parse_quote_spanned!(span=> -> #krate::future::TrackedFuture<#future>)
+            parse_quote_spanned!(span=> -> #krate::future::TrackedFuture<#future> #end)
         }
     }
+}
+
+fn last_span(ty: &Type) -> Span {
+    let last = ty.to_token_stream().into_iter().last();
+    last.map_or_else(Span::call_site, |token| token.span())
 }
 
 fn has_mut_self(sig: &Signature) -> bool {

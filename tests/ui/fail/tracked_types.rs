@@ -26,8 +26,10 @@ async fn question_mark() {
     early(1).await?;
 }
 
+struct MyError;
+
 #[tracked]
-async fn wrong_error() -> Result<u8, String> {
+async fn wrong_error() -> Result<u8, MyError> {
     Ok("1".parse()?)
 }
 
