@@ -162,7 +162,7 @@ impl Record {
         scope: Option<&Arc<Scope>>,
     ) -> Option<Arc<Record>> {
         let mode = scope.map_or_else(mode::current, |scope| scope.mode());
-        if mode == Mode::Off {
+        if mode == Mode::Off || scope.is_some() && mode::is_silent() {
             return None;
         }
         let detail = (mode == Mode::Debug || name.is_some()).then(|| {

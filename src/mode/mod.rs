@@ -8,7 +8,7 @@ mod runtimes;
 mod scope;
 
 pub(crate) use self::runtimes::{began, ended, scope_of};
-pub(crate) use self::scope::{Entered, Scope, enter, silence_this_thread, stay_in};
+pub(crate) use self::scope::{Entered, Scope, enter, is_silent, silence_this_thread, stay_in};
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! Whose switch an object obeys: a runtime's, or the process's.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -197,13 +197,39 @@ pub(crate) fn with_current<R>(f: impl FnOnce(&Arc<Scope>) -> R) -> R {
     }
 }
 
+thread_local! {
+    /// What is created on this thread is not watched, whatever scope it enters.
+    static SILENT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether nothing that is created on this thread is watched.
+pub(crate) fn is_silent() -> bool {
+    SILENT.try_with(Cell::get).unwrap_or(false)
+}
+
+/// Switches everything off that is created on this thread, for good: the
+/// reporter's own thread must not report on the hooks that it runs.
+pub(crate) fn silence_this_thread() {
+    stay_in(&Scope::new(Mode::Off, Config::new()));
+    SILENT.set(true);
+}
+
+/// Makes `scope` this thread's for good: the thread belongs to its runtime.
+pub(crate) fn stay_in(scope: &Arc<Scope>) {
+    let _ = CURRENT.try_with(|current| current.replace(Some(Arc::clone(scope))));
+}
+
 /// Makes `scope` this thread's until the guard is dropped; then it is again what
 /// it was. Not to be held across an await.
 pub(crate) fn enter(scope: Option<Arc<Scope>>) -> Entered {
-    let before = CURRENT
-        .try_with(|current| current.replace(scope))
-        .ok()
-        .flatten();
+    let before = if is_silent() {
+        None
+    } else {
+        CURRENT
+            .try_with(|current| current.replace(scope))
+            .ok()
+            .flatten()
+    };
     Entered {
         before,
         _not_send: std::marker::PhantomData,
@@ -219,18 +245,9 @@ pub(crate) struct Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        let before = self.before.take();
-        let _ = CURRENT.try_with(|current| current.replace(before));
+        if !is_silent() {
+            let before = self.before.take();
+            let _ = CURRENT.try_with(|current| current.replace(before));
+        }
     }
-}
-
-/// Makes `scope` this thread's for good: the thread belongs to its runtime.
-pub(crate) fn stay_in(scope: &Arc<Scope>) {
-    let _ = CURRENT.try_with(|current| current.replace(Some(Arc::clone(scope))));
-}
-
-/// Switches everything off that is created on this thread, for good: the
-/// reporter's own thread must not report on the hooks that it runs.
-pub(crate) fn silence_this_thread() {
-    stay_in(&Scope::new(Mode::Off, Config::new()));
 }

@@ -217,6 +217,8 @@ impl Builder {
 
     fn mode(&self, switch: Option<SwitchedTo>) -> Mode {
         match (self.debug, switch) {
+            // In a report hook.
+            _ if mode::is_silent() => Mode::Off,
             (Some(true), _) => Mode::Debug,
             (Some(false), _) => Mode::Production,
             (None, Some(SwitchedTo::Off)) => Mode::Off,

@@ -14,7 +14,7 @@ pub(super) fn expand_impl(
     context: &Context,
     errors: &mut Errors,
 ) -> TokenStream {
-    if let Some(later) = put_off(&mut block.attrs, context) {
+    if let Some(later) = put_off(&block.attrs, &block, context) {
         block.attrs.push(later);
         return block.into_token_stream();
     }
@@ -36,7 +36,7 @@ pub(super) fn expand_trait(
     context: &Context,
     errors: &mut Errors,
 ) -> TokenStream {
-    if let Some(later) = put_off(&mut block.attrs, context) {
+    if let Some(later) = put_off(&block.attrs, &block, context) {
         block.attrs.push(later);
         return block.into_token_stream();
     }
@@ -53,7 +53,7 @@ pub(super) fn expand_mod(
     context: &Context,
     errors: &mut Errors,
 ) -> TokenStream {
-    if let Some(later) = put_off(&mut module.attrs, context) {
+    if let Some(later) = put_off(&module.attrs, &module, context) {
         module.attrs.push(later);
         return module.into_token_stream();
     }
@@ -123,7 +123,9 @@ fn expand_fn(
 }
 
 /// If other attributes of the block must go first: the attribute that calls us back then.
-fn put_off(attrs: &mut [Attribute], context: &Context) -> Option<Attribute> {
-    let wait = !context.last && order::others_go_first(attrs);
+fn put_off(attrs: &[Attribute], block: &impl ToTokens, context: &Context) -> Option<Attribute> {
+    let wait = !context.last
+        && order::others_go_first(attrs)
+        && order::mention_async(block.to_token_stream());
     wait.then(|| Options::default().to_last_attribute(context))
 }

@@ -65,10 +65,10 @@ fn rewrite(mut function: ItemFn, body: &Group, wrap: &Wrap<'_>, context: &Contex
         sig,
         ..
     } = function;
-    // From its first token to its last the function is the user's, or else lints would take it for
-    // the work of a macro and not say that it is never used.
     // One lint asks for a `return` here and another for none; neither looks at one of ours.
     let future = quote_spanned!(ours=> return #future;);
+    // From its first token to its last the function is the user's, or else lints would take it for
+    // the work of a macro and not say that it is never used.
     let mut body = Group::new(Delimiter::Brace, future);
     body.set_span(span);
     quote_spanned! {Span::mixed_site()=>

@@ -9,8 +9,8 @@ mod signature;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens as _;
-use syn::parse::{ParseStream, Parser as _};
-use syn::{Item, ItemImpl, ItemTrait};
+use syn::parse::{Parse, ParseStream};
+use syn::{Attribute, Item, ItemImpl, ItemMod, ItemTrait};
 
 use self::options::{Options, Place};
 use crate::args::Errors;
@@ -57,55 +57,56 @@ enum Target {
     Fn(ItemFn),
     Impl(ItemImpl),
     Trait(ItemTrait),
-    Mod(syn::ItemMod),
-    Other(Item),
+    Mod(ItemMod),
 }
 
-fn parse_target(input: ParseStream<'_>) -> syn::Result<Target> {
-    if ItemFn::peek(input) {
-        return input.parse().map(Target::Fn);
+impl Target {
+    fn attrs(&mut self) -> &mut Vec<Attribute> {
+        match self {
+            Self::Fn(function) => &mut function.attrs,
+            Self::Impl(block) => &mut block.attrs,
+            Self::Trait(block) => &mut block.attrs,
+            Self::Mod(module) => &mut module.attrs,
+        }
     }
-    Ok(match input.parse()? {
-        Item::Impl(block) => Target::Impl(block),
-        Item::Trait(block) => Target::Trait(block),
-        Item::Mod(module) => Target::Mod(module),
-        other => Target::Other(other),
-    })
+
+    fn into_tokens(self) -> TokenStream {
+        match self {
+            Self::Fn(function) => function.into_token_stream(),
+            Self::Impl(block) => block.into_token_stream(),
+            Self::Trait(block) => block.into_token_stream(),
+            Self::Mod(module) => module.into_token_stream(),
+        }
+    }
+}
+
+impl Parse for Target {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        if ItemFn::peek(input) {
+            return input.parse().map(Self::Fn);
+        }
+        match input.parse()? {
+            Item::Impl(block) => Ok(Self::Impl(block)),
+            Item::Trait(block) => Ok(Self::Trait(block)),
+            Item::Mod(module) => Ok(Self::Mod(module)),
+            other => Err(syn::Error::new_spanned(other, ACCEPTED)),
+        }
+    }
 }
 
 fn dispatch(mut options: Options, item: TokenStream, errors: &mut Errors) -> TokenStream {
-    let mut target = match parse_target.parse2(item.clone()) {
-        Ok(target) => target,
-        Err(error) => {
-            errors.push(error);
-            return item;
-        }
+    let Some(mut target) = errors.ok(syn::parse2::<Target>(item.clone())) else {
+        return item;
     };
-    let (attrs, single) = match &mut target {
-        Target::Fn(function) => (&mut function.attrs, true),
-        Target::Impl(block) => (&mut block.attrs, false),
-        Target::Trait(block) => (&mut block.attrs, false),
-        Target::Mod(module) => (&mut module.attrs, false),
-        Target::Other(other) => {
-            errors.push(syn::Error::new_spanned(other, ACCEPTED));
-            return item;
-        }
-    };
-    options.absorb_second_attribute(attrs, errors);
-    if !single {
+    options.absorb_second_attribute(target.attrs(), errors);
+    if !matches!(target, Target::Fn(_)) {
         options.reject_name(errors);
     }
     if options.skips() {
         if options.place() == Place::Alone {
             options.reject_skip(errors);
         }
-        return match target {
-            Target::Fn(function) => function.to_token_stream(),
-            Target::Impl(block) => block.to_token_stream(),
-            Target::Trait(block) => block.to_token_stream(),
-            Target::Mod(module) => module.to_token_stream(),
-            Target::Other(_) => item,
-        };
+        return target.into_tokens();
     }
 
     let context = options.context();
@@ -114,6 +115,5 @@ fn dispatch(mut options: Options, item: TokenStream, errors: &mut Errors) -> Tok
         Target::Impl(block) => block::expand_impl(block, &context, errors),
         Target::Trait(block) => block::expand_trait(block, &context, errors),
         Target::Mod(module) => block::expand_mod(module, &context, errors),
-        Target::Other(_) => item,
     }
 }
