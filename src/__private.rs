@@ -57,3 +57,9 @@ pub trait SeenByType {
 }
 
 impl<T> SeenByType for &OutputOf<T> {}
+
+/// Takes the present stack as a creation does; for the benchmark of it.
+#[inline(never)]
+pub fn capture() {
+    std::hint::black_box(crate::stack::capture_always());
+}

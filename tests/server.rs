@@ -82,6 +82,25 @@ async fn off_is_silent() {
     ended.says_each_panic_once();
 }
 
+/// The report that the header shows is the one that its request gives.
+#[test]
+fn the_header_shows_a_report_that_is_made() {
+    let source = server().source();
+    let (_, report) = source.split_once("//! ```text\n").expect("a report");
+    let (report, _) = report.split_once("//! ```\n").expect("its end");
+    let marks = server().marks().into_iter();
+    let marks = marks.filter(|mark| mark.route.as_deref() == Some("/slow_poll"));
+    for Mark {
+        kind, name, line, ..
+    } in marks
+    {
+        let place = format!("(created at {}:{line}:", server().file());
+        for part in [format!("debug_async::{kind}:"), format!("`{name}`"), place] {
+            assert!(report.contains(&part), "{part} is not in\n{report}");
+        }
+    }
+}
+
 /// The routes that answer to GET, from the source.
 fn routes() -> Vec<String> {
     let source = server().source();
