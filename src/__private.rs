@@ -27,6 +27,19 @@ pub fn tracked_fn_as<F: Future>(name: &str, future: F) -> TrackedFuture<F> {
     TrackedFuture::new(future, Some(name.to_owned()), Location::caller())
 }
 
+/// What a function evaluates to.
+pub trait FnOutput {
+    /// The type.
+    type Output;
+}
+
+impl<T> FnOutput for fn() -> T {
+    type Output = T;
+}
+
+/// The type `!`, which stable Rust can write as a return type only.
+pub type Never = <fn() -> ! as FnOutput>::Output;
+
 /// The type of a future's output, at hand for method resolution.
 #[derive(Debug)]
 pub struct OutputOf<T>(PhantomData<fn() -> T>);

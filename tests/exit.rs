@@ -48,7 +48,7 @@ fn told(output: &Output, mode: &str) {
     let error = if mode == "1" {
         "lost at the end"
     } else {
-        "`alloc::string::String`"
+        "an `Err` of type `String`"
     };
     output.says(1, &[error]);
 }

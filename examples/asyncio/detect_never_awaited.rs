@@ -15,9 +15,9 @@
 //! of which Python says `RuntimeWarning: coroutine 'test' was never awaited`, and in
 //! debug mode also where it was created.
 //!
-//! rustc warns of a bare `test();` by itself. It says nothing any more once the
-//! future is bound, stored, or passed to something that drops it: that is what is
-//! found here, at run time. The warning is about the place, not about one object:
+//! rustc warns of a bare `test();` by itself, and clippy of `let _ = test();`. They say
+//! nothing any more once the future has a name, is stored, or is passed to something
+//! that drops it: that is what is found here, at run time. The warning is about the place, not about one object:
 //! as soon as any future made at that line has been polled, dropping others of that
 //! line is taken for intent (a `select!` branch that lost, a cache that had the
 //! answer).
@@ -58,7 +58,7 @@ async fn test() {
 }
 
 async fn bug() {
-    let _ = test(); // BUG[production, debug]: never_polled of detect_never_awaited::test
+    let _forgotten = test(); // BUG[production, debug]: never_polled of detect_never_awaited::test
 }
 
 async fn fixed() {

@@ -101,7 +101,7 @@ async fn main() {
         .init();
 
     debug_async::spawn!(lost()); // BUG[production, debug]: unretrieved_error of logging::lost
-    let _ = forgotten(); // BUG[production, debug]: never_polled of logging::forgotten
+    let _forgotten = forgotten(); // BUG[production, debug]: never_polled of logging::forgotten
     debug_async::spawn!(waiting()); // BUG[production, debug]: pending_at_shutdown of logging::waiting
     let large = debug_async::spawn!(large()); // BUG[debug]: large_future of logging::large
     large.await.expect("it does not panic");

@@ -14,11 +14,13 @@ use crate::mode::Scope;
 use crate::notice;
 use crate::report;
 
+type Place = &'static Location<'static>;
+
 /// A runtime of either sort, as far as a main function is concerned.
 trait Runs: Sized {
     fn build(builder: &mut Builder) -> std::io::Result<Self>;
     fn scope(&self) -> &Arc<Scope>;
-    fn run<F: Future>(&self, body: F, location: &'static Location<'static>) -> F::Output;
+    fn run<F: Future>(&self, body: F, name: Option<String>, at: Place) -> F::Output;
 }
 
 impl Runs for Runtime {
@@ -28,8 +30,8 @@ impl Runs for Runtime {
     fn scope(&self) -> &Arc<Scope> {
         Runtime::scope(self)
     }
-    fn run<F: Future>(&self, body: F, location: &'static Location<'static>) -> F::Output {
-        self.block_on_at(body, location)
+    fn run<F: Future>(&self, body: F, name: Option<String>, at: Place) -> F::Output {
+        self.block_on_as(body, name, at)
     }
 }
 
@@ -40,8 +42,8 @@ impl Runs for LocalRuntime {
     fn scope(&self) -> &Arc<Scope> {
         LocalRuntime::scope(self)
     }
-    fn run<F: Future>(&self, body: F, location: &'static Location<'static>) -> F::Output {
-        self.block_on_at(body, location)
+    fn run<F: Future>(&self, body: F, name: Option<String>, at: Place) -> F::Output {
+        self.block_on_as(body, name, at)
     }
 }
 
@@ -57,7 +59,8 @@ impl Drop for Ending {
 fn run<R: Runs, F: Future>(
     mut builder: Builder,
     body: F,
-    location: &'static Location<'static>,
+    name: Option<String>,
+    at: Place,
 ) -> (F::Output, Arc<Scope>) {
     let runtime = R::build(&mut builder).expect("Failed building the Runtime");
     let scope = Arc::clone(runtime.scope());
@@ -65,7 +68,7 @@ fn run<R: Runs, F: Future>(
     let output = {
         // Dropped before `ending`, and so are the tasks that it leaves.
         let runtime = runtime;
-        runtime.run(body, location)
+        runtime.run(body, name, at)
     };
     drop(ending);
     (output, scope)
@@ -94,12 +97,12 @@ fn list(found: &[(ReportKind, u64)]) -> String {
     found.join(", ")
 }
 
-fn main_in<R: Runs, F>(builder: Builder, body: F, location: &'static Location<'static>) -> F::Output
+fn main_in<R: Runs, F>(builder: Builder, body: F, at: Place) -> F::Output
 where
     F: Future,
     F::Output: Termination,
 {
-    let (output, scope) = run::<R, F>(builder, body, location);
+    let (output, scope) = run::<R, F>(builder, body, None, at);
     if let Some(denied) = denied(&scope) {
         // What main returned is said as it would have been, an `Err` for one.
         let _code: ExitCode = output.report();
@@ -112,13 +115,12 @@ where
 }
 
 #[track_caller]
-fn test_in<R: Runs, F: Future>(
-    mut builder: Builder,
-    body: F,
-    location: &'static Location<'static>,
-) -> F::Output {
+fn test_in<R: Runs, F: Future>(mut builder: Builder, body: F, at: Place) -> F::Output {
     builder.for_test();
-    let (output, scope) = run::<R, F>(builder, body, location);
+    // The attribute gives the body as a trait object, whose type says nothing; the
+    // harness names its threads after the tests.
+    let name = std::thread::current().name().map(str::to_owned);
+    let (output, scope) = run::<R, F>(builder, body, name, at);
     if scope.severe() > 0 {
         let lines: Vec<String> = scope
             .lines()
@@ -149,7 +151,7 @@ macro_rules! runners {
         #[doc(hidden)]
         #[track_caller]
         pub fn $other<F: Future>(builder: Builder, body: F) -> F::Output {
-            run::<$runtime, F>(builder, body, Location::caller()).0
+            run::<$runtime, F>(builder, body, None, Location::caller()).0
         }
 
         #[doc(hidden)]

@@ -113,7 +113,7 @@ impl Handle {
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let _entered = mode::enter(Some(Arc::clone(&self.scope)));
         self.inner
-            .block_on(Root::new(future, Location::caller(), &self.scope))
+            .block_on(Root::new(future, None, Location::caller(), &self.scope))
     }
 
     /// See [`tokio::runtime::Handle::enter`].
@@ -159,10 +159,15 @@ pin_project! {
 }
 
 impl<F: Future> Root<F> {
-    pub(super) fn new(inner: F, at: &'static Location<'static>, scope: &Arc<Scope>) -> Root<F> {
+    pub(super) fn new(
+        inner: F,
+        name: Option<String>,
+        at: &'static Location<'static>,
+        scope: &Arc<Scope>,
+    ) -> Root<F> {
         // It is always polled, so there is nothing to find in production.
         let watch = match scope.mode() {
-            Mode::Debug => Watch::new::<F>(Object::Root, None, at, Some(scope)),
+            Mode::Debug => Watch::new::<F>(Object::Root, name, at, Some(scope)),
             Mode::Off | Mode::Production => Watch::nothing(),
         };
         Root { inner, watch }

@@ -75,19 +75,20 @@ impl LocalRuntime {
     /// tracked.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        self.block_on_at(future, Location::caller())
+        self.block_on_as(future, None, Location::caller())
     }
 
     #[track_caller]
-    pub(super) fn block_on_at<F: Future>(
+    pub(super) fn block_on_as<F: Future>(
         &self,
         future: F,
+        name: Option<String>,
         location: &'static Location<'static>,
     ) -> F::Output {
         let _entered = mode::enter(Some(Arc::clone(self.scope())));
         self.0
             .inner()
-            .block_on(Root::new(future, location, self.scope()))
+            .block_on(Root::new(future, name, location, self.scope()))
     }
 
     /// See [`tokio::runtime::LocalRuntime::enter`].

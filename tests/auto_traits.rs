@@ -1,0 +1,122 @@
+//! Send, Sync, Unpin and unwind safety of each public type: tokio's where tokio
+//! has the thing.
+
+use std::cell::Cell;
+use std::marker::PhantomPinned;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::rc::Rc;
+
+use debug_async::config::{Config, ConfigError, Deny, StackMode, Var};
+use debug_async::future::{Expected, TrackedFuture};
+use debug_async::report::{Frame, Hook, Report, ReportKind, Stack};
+use debug_async::{runtime, task};
+
+/// Whether a type has a trait, at compile time: the inherent constant wins where
+/// its bound holds.
+macro_rules! has {
+    ($type:ty: $trait:path) => {{
+        trait Otherwise {
+            const HAS: bool = false;
+        }
+        impl<T: ?Sized> Otherwise for T {}
+        struct Ask<T: ?Sized>(std::marker::PhantomData<T>);
+        #[allow(dead_code)]
+        impl<T: ?Sized + $trait> Ask<T> {
+            const HAS: bool = true;
+        }
+        <Ask<$type>>::HAS
+    }};
+}
+
+/// The auto traits of a type: Send, Sync, Unpin, UnwindSafe, RefUnwindSafe.
+macro_rules! traits {
+    ($type:ty) => {
+        [
+            has!($type: Send),
+            has!($type: Sync),
+            has!($type: Unpin),
+            has!($type: UnwindSafe),
+            has!($type: RefUnwindSafe),
+        ]
+    };
+}
+
+macro_rules! alike {
+    ($($ours:ty = $theirs:ty;)*) => {$(
+        assert_eq!(
+            traits!($ours),
+            traits!($theirs),
+            "Send, Sync, Unpin, UnwindSafe, RefUnwindSafe of {} and {}",
+            stringify!($ours),
+            stringify!($theirs)
+        );
+    )*};
+}
+
+macro_rules! all {
+    ($($type:ty,)*) => {$(
+        assert_eq!(traits!($type), [true; 5], "{}", stringify!($type));
+    )*};
+}
+
+#[test]
+fn the_question_is_answered() {
+    assert_eq!(traits!(u8), [true; 5]);
+    assert_eq!(traits!(Rc<u8>), [false, false, true, true, true]);
+    assert_eq!(traits!(Cell<u8>), [true, false, true, true, false]);
+    assert_eq!(traits!(PhantomPinned), [true, true, false, true, true]);
+    assert_eq!(traits!(&mut u8), [true, true, true, false, true]);
+}
+
+#[test]
+fn what_tokio_has_is_as_tokio_has_it() {
+    alike! {
+        task::JoinHandle<u8> = tokio::task::JoinHandle<u8>;
+        task::JoinHandle<Cell<u8>> = tokio::task::JoinHandle<Cell<u8>>;
+        task::JoinHandle<Rc<u8>> = tokio::task::JoinHandle<Rc<u8>>;
+        task::JoinHandle<PhantomPinned> = tokio::task::JoinHandle<PhantomPinned>;
+        task::JoinHandle<&'static mut u8> = tokio::task::JoinHandle<&'static mut u8>;
+        task::AbortHandle = tokio::task::AbortHandle;
+        task::JoinSet<u8> = tokio::task::JoinSet<u8>;
+        task::JoinSet<Rc<u8>> = tokio::task::JoinSet<Rc<u8>>;
+        task::JoinSet<Cell<u8>> = tokio::task::JoinSet<Cell<u8>>;
+        task::JoinSet<PhantomPinned> = tokio::task::JoinSet<PhantomPinned>;
+        task::LocalSet = tokio::task::LocalSet;
+        runtime::Runtime = tokio::runtime::Runtime;
+        runtime::LocalRuntime = tokio::runtime::LocalRuntime;
+        runtime::Handle = tokio::runtime::Handle;
+        runtime::EnterGuard<'static> = tokio::runtime::EnterGuard<'static>;
+        runtime::Builder = tokio::runtime::Builder;
+    }
+}
+
+#[test]
+fn a_wrapper_is_as_what_it_wraps() {
+    alike! {
+        TrackedFuture<u8> = u8;
+        TrackedFuture<Rc<u8>> = Rc<u8>;
+        TrackedFuture<Cell<u8>> = Cell<u8>;
+        TrackedFuture<PhantomPinned> = PhantomPinned;
+        TrackedFuture<&'static mut u8> = &'static mut u8;
+        Expected<Rc<u8>, u8> = Rc<u8>;
+        Expected<u8, Rc<u8>> = Rc<u8>;
+        Expected<PhantomPinned, u8> = PhantomPinned;
+        // Only the future is ever pinned.
+        Expected<u8, PhantomPinned> = u8;
+    }
+}
+
+#[test]
+fn plain_data_has_all_of_them() {
+    all! {
+        Config, ConfigError, Deny, StackMode, Var, ReportKind, Frame, Stack,
+    }
+}
+
+#[test]
+fn a_report_and_a_hook_go_to_another_thread() {
+    let [send, sync, ..] = traits!(Report);
+    assert!(send && sync, "a hook may share it with threads of its own");
+    let [send, sync, ..] = traits!(Hook);
+    assert!(send && sync);
+}
