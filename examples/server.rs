@@ -24,11 +24,11 @@
 //! reports to these marks. This is what the first of the requests above gives:
 //!
 //! ```text
-//! 2026-11-22T13:30:15.118496Z  WARN request{path="/slow_poll"}: debug_async::slow_poll: one poll of future `server::bugs::hash_password` took 300ms: it blocked its thread (created at examples/server.rs:172:9) name="server::bugs::hash_password" site="examples/server.rs:172:9" task.id=6 elapsed=300ms polls=1 busy=300ms age=300ms count=1 help="no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`" stack=
+//! 2026-11-22T13:32:23.329018Z  WARN request{path="/slow_poll"}: debug_async::slow_poll: one poll of future `server::bugs::hash_password` took 300ms: it blocked its thread (created at examples/server.rs:172:9) name="server::bugs::hash_password" site="examples/server.rs:172:9" task.id=6 elapsed=300ms polls=1 busy=300ms age=300ms count=1 help="no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`" stack=
 //!     at server::bugs::hash_password (examples/server.rs:164:14)
 //!     at server::bugs::log_in (examples/server.rs:172:9)
 //!     at server::bugs::slow_poll (examples/server.rs:178:28)
-//!     at server::in_span (examples/server.rs:494:40)
+//!     at server::in_span (examples/server.rs:504:40)
 //!     (61 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //! ```
 
@@ -403,7 +403,11 @@ mod fine {
     pub(super) async fn slow_ok() {
         let hash = async { std::thread::sleep(TOO_LONG) };
         let allowed = hash.tracked().slow_ok(Duration::from_secs(60));
-        async { allowed.await }.tracked().await;
+        let log_in = async {
+            allowed.await;
+            42
+        };
+        log_in.tracked().await;
     }
 
     struct Upload;

@@ -1,6 +1,8 @@
 //! Send, Sync, Unpin and unwind safety of each public type: tokio's where tokio
 //! has the thing.
 
+#![cfg(feature = "rt-multi-thread")]
+
 use std::cell::Cell;
 use std::marker::PhantomPinned;
 use std::panic::{RefUnwindSafe, UnwindSafe};

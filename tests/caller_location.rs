@@ -1,5 +1,7 @@
 //! A function that panics as tokio's does names the caller's line, as tokio's does.
 
+#![cfg(feature = "rt-multi-thread")]
+
 mod support;
 
 use std::future::ready;
@@ -40,6 +42,14 @@ macro_rules! panics_here {
     };
 }
 
+/// Fails unless both panic at the same place.
+macro_rules! alike {
+    ($ours:expr; $theirs:expr) => {
+        let (ours, theirs) = (panics_at(|| drop($ours)), panics_at(|| drop($theirs)));
+        assert_eq!(ours, theirs, "{}", stringify!($ours));
+    };
+}
+
 #[test]
 #[rustfmt::skip] // Each on one line.
 fn outside_a_runtime() {
@@ -48,12 +58,9 @@ fn outside_a_runtime() {
     panics_here!(debug_async::spawn!(name = "x", ready(())));
     panics_here!(task::spawn(ready(())));
     panics_here!(task::spawn_blocking(|| ()));
-    panics_here!(task::spawn_local(ready(())));
     panics_here!(Handle::current());
     panics_here!(JoinSet::new().spawn(ready(())));
     panics_here!(JoinSet::new().spawn_blocking(|| ()));
-    panics_here!(JoinSet::new().spawn_local(ready(())));
-    panics_here!([ready(())].into_iter().collect::<JoinSet<()>>());
     panics_here!(JoinSet::new().extend([ready(())]));
     assert!(Handle::try_current().is_err());
 }
@@ -63,7 +70,6 @@ fn outside_a_runtime() {
 fn as_tokio_does() {
     // So that the macro itself is known to be right.
     panics_here!(tokio::spawn(ready(())));
-    panics_here!(tokio::task::spawn_local(ready(())));
     panics_here!(tokio::task::JoinSet::new().spawn(ready(())));
 }
 
@@ -72,7 +78,6 @@ fn as_tokio_does() {
 fn in_a_runtime_of_the_wrong_sort() {
     let runtime = Builder::new_current_thread().build().expect("it can be built");
     let _entered = runtime.enter();
-    panics_here!(task::spawn_local(ready(())));
     panics_here!(runtime.block_on(async { task::block_in_place(|| ()) }));
 }
 
@@ -93,7 +98,17 @@ fn settings_that_tokio_refuses() {
     panics_here!(Builder::new_multi_thread().worker_threads(0));
     panics_here!(Builder::new_multi_thread().max_blocking_threads(0));
     panics_here!(Builder::new_multi_thread().global_queue_interval(0));
-    panics_here!(Builder::new_multi_thread().build_local(Default::default()));
+}
+
+#[test]
+#[rustfmt::skip] // Each on one line.
+fn where_tokio_names_a_line_of_its_own() {
+    alike!(task::spawn_local(ready(())); tokio::task::spawn_local(ready(())));
+    alike!(JoinSet::new().spawn_local(ready(())); tokio::task::JoinSet::new().spawn_local(ready(())));
+    alike!(
+        Builder::new_multi_thread().build_local(Default::default());
+        tokio::runtime::Builder::new_multi_thread().build_local(Default::default())
+    );
 }
 
 #[test]

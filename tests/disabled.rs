@@ -1,5 +1,7 @@
 //! The mode off: the same outputs, no reports, no thread, no size.
 
+#![cfg(feature = "rt-multi-thread")]
+
 mod support;
 
 use std::future::{Future, Ready, poll_fn, ready};

@@ -1,5 +1,7 @@
 //! The environment: every variable, bad values, and what beats what.
 
+#![cfg(feature = "rt-multi-thread")]
+
 mod support;
 
 use std::time::Duration;

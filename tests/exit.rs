@@ -1,5 +1,7 @@
 //! The ways out of a program: what is due is told at each.
 
+#![cfg(feature = "rt-multi-thread")]
+
 mod support;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! The framework's own tests: an expectation that is not met fails, and says why.
 
+#![cfg(feature = "rt-multi-thread")]
+
 mod support;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! Findings about futures: each form of each, once, by name and line.
 
+#![cfg(feature = "rt-multi-thread")]
+
 mod support;
 
 use std::future::{Future, pending, poll_fn};

@@ -1,5 +1,7 @@
 //! Hooks and subscribers that misbehave: no deadlock, no recursion, no report lost.
 
+#![cfg(feature = "rt-multi-thread")]
+
 mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

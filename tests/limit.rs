@@ -1,5 +1,7 @@
 //! Repeats of one finding at one site: a handful of lines, and the true count.
 
+#![cfg(feature = "rt-multi-thread")]
+
 mod support;
 
 use debug_async::prelude::*;

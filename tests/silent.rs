@@ -3,6 +3,8 @@
 //! Each runs in debug mode and in production, on both flavours. Which of them
 //! concern tasks is in `silent_tasks.rs`.
 
+#![cfg(feature = "rt-multi-thread")]
+
 mod support;
 
 use std::future::{Future, pending, poll_fn, ready};

@@ -1,5 +1,7 @@
 //! What must not be reported of tasks, blocking calls and runtimes.
 
+#![cfg(feature = "rt-multi-thread")]
+
 mod support;
 
 use std::future::pending;

@@ -1,5 +1,7 @@
 //! Slow polls: 150 ms against a threshold of 100 ms, blamed once, on the innermost.
 
+#![cfg(feature = "rt-multi-thread")]
+
 mod support;
 
 use std::time::Duration;

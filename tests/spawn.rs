@@ -1,5 +1,7 @@
 //! Lost errors and panics: one report each, by the function and the line.
 
+#![cfg(feature = "rt-multi-thread")]
+
 mod support;
 
 use std::fmt;

@@ -3,6 +3,8 @@
 //! Each test runs the same body twice, in production, in debug mode and with the
 //! mode off, and compares what it logged.
 
+#![cfg(feature = "rt-multi-thread")]
+
 mod support;
 
 use std::cell::RefCell;

@@ -4,11 +4,18 @@
 //! `exit`, which calls what was registered with `atexit`. `abort` and signals do
 //! not; nothing is told then.
 
-use super::reporter::{self, Until};
+use std::sync::OnceLock;
 
+/// What is to be done.
+static LAST: OnceLock<fn()> = OnceLock::new();
+
+/// Calls `last` when the process ends. Only the first call has an effect.
 #[cfg(unix)]
 #[allow(unsafe_code)]
-pub(super) fn at_exit() {
+pub(super) fn at_exit(last: fn()) {
+    if LAST.set(last).is_err() {
+        return;
+    }
     // SAFETY: `run` is a function of the C ABI without arguments or result that
     // lives as long as the program, it cannot unwind (see there), and `atexit`
     // may be called from any thread. A failure (no memory) leaves the exit
@@ -19,11 +26,12 @@ pub(super) fn at_exit() {
 }
 
 #[cfg(not(unix))]
-pub(super) fn at_exit() {}
+pub(super) fn at_exit(last: fn()) {
+    let _ = LAST.set(last);
+}
 
 #[cfg(unix)]
 extern "C" fn run() {
-    // Thread-locals may be gone and other threads still run; the flush only waits
-    // for the reporter's thread, with a limit, and touches neither.
-    let _ = std::panic::catch_unwind(|| reporter::flush(Until::End, None));
+    // Thread-locals may be gone and other threads still run.
+    let _ = std::panic::catch_unwind(|| LAST.get().inspect(|last| last()));
 }

@@ -239,7 +239,8 @@ fn running() -> MutexGuard<'static, State> {
             Ok(_) => Thread::Yes,
             Err(_) => Thread::Never,
         };
-        exit::at_exit();
+        // It only waits for the thread, with a limit: that can be done so late.
+        exit::at_exit(|| flush(Until::End, None));
     }
     state
 }

@@ -1,0 +1,232 @@
+//! The arms that need no flag: ours, and the peers.
+
+use std::future::Future;
+use std::sync::LazyLock;
+
+use await_tree::{InstrumentAwait as _, Registry};
+use debug_async::prelude::*;
+use tokio::runtime::Runtime;
+use tokio::task::JoinError;
+use tokio_metrics::TaskMonitor;
+use tracing::{Instrument as _, info_span};
+
+use crate::loops::{Arm, Flavor};
+
+/// The name of an arm, and the environment that it is run in.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec {
+    /// What it is called.
+    pub name: &'static str,
+    /// The variables that its child is given.
+    pub env: &'static [(&'static str, &'static str)],
+}
+
+const fn spec(name: &'static str, env: &'static [(&'static str, &'static str)]) -> Spec {
+    Spec { name, env }
+}
+
+/// All of them, the one that others are compared with first.
+pub const ARMS: &[Spec] = &[
+    spec("bare", &[]),
+    spec("off", &[("ASYNC_DEBUG", "off")]),
+    spec("production", &[]),
+    spec("debug", &[("ASYNC_DEBUG", "1")]),
+    spec(
+        "debug, no stacks",
+        &[("ASYNC_DEBUG", "1"), ("ASYNC_DEBUG_STACK", "off")],
+    ),
+    spec("debug, subscriber", &[("ASYNC_DEBUG", "1")]),
+    spec("tokio-metrics", &[]),
+    spec("async-backtrace", &[]),
+    spec("await-tree", &[]),
+    spec("tracing", &[]),
+];
+
+/// Calls a function of an arm, by the arm's name; those that need a subscriber
+/// have one then.
+#[macro_export]
+macro_rules! with_arm {
+    ($name:expr, $function:path $(, $argument:expr)*) => {{
+        use $crate::arms;
+        match $name {
+            "bare" => $function::<arms::Bare>($($argument),*),
+            "off" | "production" | "debug" | "debug, no stacks" => {
+                $function::<arms::Ours>($($argument),*)
+            }
+            "debug, subscriber" => {
+                arms::subscribe();
+                $function::<arms::Ours>($($argument),*)
+            }
+            "tokio-metrics" => $function::<arms::Metrics>($($argument),*),
+            "async-backtrace" => $function::<arms::Backtrace>($($argument),*),
+            "await-tree" => $function::<arms::Tree>($($argument),*),
+            "tracing" => {
+                arms::subscribe();
+                $function::<arms::Spans>($($argument),*)
+            }
+            name => panic!("no arm `{name}`"),
+        }
+    }};
+}
+
+/// The subscriber that programs install, printing to nowhere.
+pub fn subscribe() {
+    tracing_subscriber::fmt().with_writer(std::io::sink).init();
+}
+
+/// Implements [`Arm`] with a plain runtime of tokio's.
+macro_rules! on_tokio {
+    ($arm:ty, |$task:ident| $instrumented_task:expr, |$inner:ident| $wrapped:expr $(, |$root:ident| $rooted:expr)?) => {
+        impl Arm for $arm {
+            type Runtime = Runtime;
+
+            fn runtime(flavor: Flavor) -> Runtime {
+                flavor.builder().build().expect("a runtime")
+            }
+
+            fn block_on<F: Future>(runtime: &Runtime, future: F) -> F::Output {
+                runtime.block_on(future)
+            }
+
+            #[inline]
+            fn spawn<F>($task: F) -> impl Future<Output = Result<F::Output, JoinError>> + Send
+            where
+                F: Future + Send + 'static,
+                F::Output: Send + 'static,
+            {
+                tokio::spawn($instrumented_task)
+            }
+
+            #[inline]
+            fn spawn_on<F>(runtime: &Runtime, $task: F)
+            where
+                F: Future + Send + 'static,
+                F::Output: Send + 'static,
+            {
+                runtime.handle().spawn($instrumented_task);
+            }
+
+            #[inline]
+            fn wrap<F>($inner: F) -> impl Future<Output = F::Output> + Send + 'static
+            where
+                F: Future + Send + 'static,
+                F::Output: Send + 'static,
+            {
+                $wrapped
+            }
+
+            $(fn root<F>($root: F) -> impl Future<Output = F::Output> + Send + 'static
+            where
+                F: Future + Send + 'static,
+                F::Output: Send + 'static,
+            {
+                $rooted
+            })?
+        }
+    };
+}
+
+/// tokio, and nothing else.
+#[derive(Debug)]
+pub struct Bare;
+
+on_tokio!(Bare, |future| future, |future| future);
+
+/// `tokio-metrics`: one monitor for all tasks, as its examples have it.
+#[derive(Debug)]
+pub struct Metrics;
+
+static MONITOR: LazyLock<TaskMonitor> = LazyLock::new(TaskMonitor::new);
+
+on_tokio!(Metrics, |future| MONITOR.instrument(future), |future| {
+    MONITOR.instrument(future)
+});
+
+/// `async-backtrace`: `frame!` around every future.
+#[derive(Debug)]
+pub struct Backtrace;
+
+on_tokio!(
+    Backtrace,
+    |future| async_backtrace::frame!(future),
+    |future| async_backtrace::frame!(future)
+);
+
+/// `await-tree`: every task is a root, every future a span with a fixed name.
+#[derive(Debug)]
+pub struct Tree;
+
+static REGISTRY: LazyLock<Registry> = LazyLock::new(|| Registry::new(await_tree::Config::default()));
+
+on_tokio!(
+    Tree,
+    |future| REGISTRY.register_anonymous("task").instrument(future),
+    |future| future.instrument_await("future"),
+    |future| REGISTRY.register_anonymous("task").instrument(future)
+);
+
+/// `tracing`: a span around every future, and a `fmt` subscriber to see it.
+#[derive(Debug)]
+pub struct Spans;
+
+on_tokio!(
+    Spans,
+    |future| future.instrument(info_span!("task")),
+    |future| future.instrument(info_span!("future"))
+);
+
+/// `debug_async`, in the mode of the environment.
+#[derive(Debug)]
+pub struct Ours;
+
+impl Arm for Ours {
+    type Runtime = debug_async::runtime::Runtime;
+
+    fn runtime(flavor: Flavor) -> Self::Runtime {
+        let mut builder = match flavor {
+            Flavor::Current | Flavor::CurrentDrivers => {
+                debug_async::runtime::Builder::new_current_thread()
+            }
+            Flavor::Multi(workers) => {
+                let mut builder = debug_async::runtime::Builder::new_multi_thread();
+                builder.worker_threads(workers);
+                builder
+            }
+        };
+        if flavor == Flavor::CurrentDrivers {
+            builder.enable_all();
+        }
+        builder.build().expect("a runtime")
+    }
+
+    fn block_on<F: Future>(runtime: &Self::Runtime, future: F) -> F::Output {
+        runtime.block_on(future)
+    }
+
+    #[inline]
+    fn spawn<F>(future: F) -> impl Future<Output = Result<F::Output, JoinError>> + Send
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        debug_async::spawn!(future)
+    }
+
+    #[inline]
+    fn spawn_on<F>(runtime: &Self::Runtime, future: F)
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        runtime.handle().spawn(future);
+    }
+
+    #[inline]
+    fn wrap<F>(future: F) -> impl Future<Output = F::Output> + Send + 'static
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        future.tracked()
+    }
+}

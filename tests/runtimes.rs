@@ -1,0 +1,356 @@
+//! Each runtime has a switch of its own, and says at its end what it leaves.
+
+#![cfg(feature = "rt-multi-thread")]
+
+mod support;
+
+use std::future::pending;
+use std::pin::pin;
+use std::time::Duration;
+
+use debug_async::prelude::*;
+use debug_async::report::ReportKind;
+use debug_async::runtime::{Builder, Handle, Runtime};
+use debug_async::{is_debug, set_debug};
+use support::{Expected, Program, block, check, collect, site, take_seen, thread_names};
+use tracing::Level;
+
+async fn forgotten() {}
+
+async fn waits() {
+    pending::<()>().await;
+}
+
+fn runtime(debug: bool) -> Runtime {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().debug(debug);
+    builder.build().expect("it can be built")
+}
+
+/// Runs `body` in a child, and fails unless it succeeds.
+macro_rules! child {
+    ($body:expr) => {
+        let body = $body;
+        let program = Program::new(|| {
+            collect();
+            body();
+        });
+        program.run(&[]).succeeded();
+    };
+}
+
+fn reported(expected: &[Expected]) {
+    debug_async::flush();
+    check(&take_seen(), expected).unwrap_or_else(|wrong| panic!("{wrong}"));
+}
+
+#[test]
+fn two_runtimes_with_different_switches_do_not_touch_each_other() {
+    child!(|| {
+        let (on, off) = (runtime(true), runtime(false));
+        for _ in 0..2 {
+            assert!(on.block_on(async { is_debug() }));
+            assert!(!off.block_on(async { is_debug() }));
+            let in_tasks = |runtime: &Runtime| {
+                runtime.block_on(async {
+                    let task = debug_async::spawn!(async { is_debug() }).await;
+                    let call = debug_async::task::spawn_blocking(is_debug).await;
+                    (task.expect("no panic"), call.expect("no panic"))
+                })
+            };
+            assert_eq!(in_tasks(&on), (true, true));
+            assert_eq!(in_tasks(&off), (false, false));
+        }
+        assert!(!is_debug());
+        for runtime in [&on, &off] {
+            runtime.block_on(async {
+                let task = debug_async::spawn!(async { block() });
+                task.await.expect("no panic");
+            });
+        }
+        drop((on, off));
+        let seen = take_seen_after_flush();
+        assert_eq!(seen, [ReportKind::SlowPoll]);
+    });
+}
+
+fn take_seen_after_flush() -> Vec<ReportKind> {
+    debug_async::flush();
+    take_seen().iter().map(|seen| seen.kind).collect()
+}
+
+#[test]
+fn the_switch_is_that_of_the_runtime_it_is_called_on() {
+    child!(|| {
+        let (first, second) = (runtime(false), runtime(false));
+        first.block_on(async { set_debug(true) });
+        assert!(first.block_on(async { is_debug() }));
+        assert!(!second.block_on(async { is_debug() }) && !is_debug());
+        second.block_on(async {
+            debug_async::spawn!(async { set_debug(true) })
+                .await
+                .expect("no panic");
+            assert!(is_debug());
+        });
+        assert!(!is_debug());
+        {
+            let _entered = first.enter();
+            assert!(is_debug());
+            set_debug(false);
+        }
+        assert!(!first.block_on(async { is_debug() }));
+        assert!(second.block_on(async { is_debug() }));
+        // What is built later is as the process is.
+        set_debug(true);
+        let third = Builder::new_current_thread()
+            .build()
+            .expect("it can be built");
+        assert!(third.block_on(async { is_debug() }));
+        assert!(!first.block_on(async { is_debug() }));
+    });
+}
+
+#[test]
+fn elsewhere_the_switch_is_the_process_s() {
+    child!(|| {
+        let tokio = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .build();
+        let tokio = tokio.expect("it can be built");
+        tokio.block_on(async {
+            set_debug(true);
+            assert!(
+                debug_async::spawn!(async { is_debug() })
+                    .await
+                    .expect("no panic")
+            );
+        });
+        assert!(is_debug() && std::thread::spawn(is_debug).join().expect("no panic"));
+        set_debug(false);
+        assert!(!tokio.block_on(async { is_debug() }));
+    });
+}
+
+#[test]
+fn a_runtime_within_a_runtime_s_thread_puts_the_switch_back() {
+    child!(|| {
+        let (on, off) = (runtime(true), runtime(false));
+        on.block_on(async {
+            let handle = off.handle().clone();
+            let call = debug_async::task::spawn_blocking(move || {
+                assert!(is_debug());
+                assert!(!handle.block_on(async { is_debug() }));
+                is_debug()
+            });
+            assert!(call.await.expect("no panic"));
+            let guard = off.enter();
+            assert!(!is_debug());
+            drop(guard);
+            assert!(is_debug());
+        });
+    });
+}
+
+#[test]
+fn what_is_spawned_on_another_runtime_obeys_that_one() {
+    child!(|| {
+        let (on, off) = (runtime(true), runtime(false));
+        off.block_on(async {
+            let task = on.handle().spawn(async { block() }); // site: on
+            task.await.expect("no panic");
+            let handle = Handle::from(tokio::runtime::Handle::clone(on.handle()));
+            assert!(handle.spawn(async { is_debug() }).await.expect("no panic"));
+            assert!(on.spawn_blocking(is_debug).await.expect("no panic"));
+        });
+        on.block_on(async {
+            off.spawn(async { block() }).await.expect("no panic");
+            assert!(!off.spawn(async { is_debug() }).await.expect("no panic"));
+        });
+        drop((on, off));
+        reported(&[Expected::new(ReportKind::SlowPoll).at(site!("on"))]);
+    });
+}
+
+#[test]
+fn an_object_keeps_the_mode_it_was_created_in() {
+    child!(|| {
+        let (mut made_on, mut made_off);
+        set_debug(true);
+        made_on = Box::pin(async { block() }.tracked()); // site: made on
+        set_debug(false);
+        made_off = Box::pin(async { block() }.tracked());
+        let runtime = runtime(false);
+        runtime.block_on(made_on.as_mut());
+        set_debug(true);
+        tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("it can be built")
+            .block_on(made_off.as_mut());
+        drop(runtime);
+        reported(&[Expected::new(ReportKind::SlowPoll).at(site!("made on"))]);
+    });
+}
+
+#[test]
+fn tasks_left_at_the_end_are_one_summary_in_debug_and_in_production() {
+    child!(|| {
+        for debug in [true, false] {
+            let runtime = runtime(debug);
+            runtime.block_on(async {
+                for _ in 0..3 {
+                    debug_async::spawn!(waits()); // site: three
+                }
+                debug_async::spawn!(name = "named", waits()); // site: one
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            });
+            drop(runtime);
+            let three = format!("tests/runtimes.rs:{}:", site!("three"));
+            let one = format!("tests/runtimes.rs:{}:", site!("one"));
+            let summary = Expected::new(ReportKind::PendingAtShutdown).says("4 tasks were still");
+            let summary = summary
+                .says("3 × task `runtimes::waits`")
+                .says(&three)
+                .says(&one);
+            reported(&[summary.says("task `named`").level(Level::INFO)]);
+        }
+    });
+}
+
+#[test]
+fn tasks_left_that_were_never_polled_make_it_a_warning() {
+    child!(|| {
+        for debug in [true, false] {
+            let mut builder = Builder::new_current_thread();
+            let runtime = builder.debug(debug).build().expect("it can be built");
+            runtime.spawn(waits());
+            runtime.spawn(waits());
+            drop(runtime);
+            let summary = Expected::new(ReportKind::PendingAtShutdown).level(Level::WARN);
+            reported(&[summary
+                .says("2 tasks were still pending")
+                .says("never polled")]);
+        }
+    });
+}
+
+#[test]
+fn each_way_to_end_a_runtime_gives_the_summary() {
+    child!(|| {
+        let ends: [fn(Runtime); 3] = [drop, Runtime::shutdown_background, |runtime| {
+            runtime.shutdown_timeout(Duration::from_secs(5))
+        }];
+        for (debug, end) in [true, false]
+            .into_iter()
+            .flat_map(|debug| ends.map(|end| (debug, end)))
+        {
+            let mut builder = Builder::new_current_thread();
+            let runtime = builder.debug(debug).build().expect("it can be built");
+            runtime.block_on(async {
+                debug_async::spawn!(waits());
+                tokio::task::yield_now().await;
+            });
+            end(runtime);
+            reported(&[Expected::new(ReportKind::PendingAtShutdown).says("1 task was")]);
+        }
+    });
+}
+
+#[test]
+fn a_local_runtime_gives_the_summary_too() {
+    child!(|| {
+        for debug in [true, false] {
+            let mut builder = Builder::new_current_thread();
+            let runtime = builder.debug(debug).build_local(Default::default());
+            let runtime = runtime.expect("it can be built");
+            runtime.spawn_local(waits());
+            runtime.block_on(tokio::task::yield_now());
+            drop(runtime);
+            reported(&[Expected::new(ReportKind::PendingAtShutdown).says("1 task was")]);
+        }
+    });
+}
+
+#[test]
+fn a_runtime_that_leaves_nothing_says_nothing() {
+    child!(|| {
+        for debug in [true, false] {
+            let runtime = runtime(debug);
+            runtime.block_on(async {
+                let task = debug_async::spawn!(waits());
+                task.abort();
+                assert!(task.await.is_err());
+                debug_async::spawn!(async {}).await.expect("no panic");
+            });
+            drop(runtime);
+            reported(&[]);
+        }
+    });
+}
+
+#[test]
+fn most_tasks_of_a_runtime_that_are_not_tracked_are_said_once() {
+    child!(|| {
+        let runtime = runtime(true);
+        runtime.block_on(async {
+            for _ in 0..20 {
+                tokio::spawn(waits());
+            }
+            let task = debug_async::spawn!(waits());
+            let said = |seen: &[support::Seen]| !seen.is_empty();
+            let wait = tokio::task::spawn_blocking(move || support::wait_until("it", said));
+            wait.await.expect("no panic");
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            task.abort();
+            drop(task.await);
+        });
+        let seen = take_seen();
+        let share = Expected::new(ReportKind::UntrackedTasks).says("20 of 21 tasks");
+        check(&seen, &[share]).unwrap_or_else(|wrong| panic!("{wrong}"));
+    });
+}
+
+#[test]
+fn two_hundred_runtimes_leave_no_thread() {
+    child!(|| {
+        let one = || {
+            for debug in [true, false] {
+                runtime(debug).block_on(async {
+                    drop(forgotten().tracked());
+                    debug_async::spawn!(forgotten()).await.expect("no panic");
+                    debug_async::task::spawn_blocking(|| ())
+                        .await
+                        .expect("no panic");
+                });
+            }
+        };
+        one();
+        debug_async::flush();
+        let before = thread_names();
+        (0..100).for_each(|_| one());
+        debug_async::flush();
+        // A thread that was joined may still be listed for a moment.
+        let settled = (0..200).any(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            thread_names().len() <= before.len()
+        });
+        assert!(settled, "{before:?} became {:?}", thread_names());
+        drop(take_seen());
+    });
+}
+
+#[test]
+fn a_runtime_dropped_in_another_runtime_s_task() {
+    child!(|| {
+        let (outer, inner) = (runtime(true), runtime(true));
+        inner.spawn(waits());
+        outer.block_on(async move {
+            let ended = debug_async::task::spawn_blocking(move || drop(inner));
+            ended.await.expect("no panic");
+            let mut polled = pin!(forgotten().tracked());
+            polled.as_mut().await;
+        });
+        drop(outer);
+        let summary = [ReportKind::PendingAtShutdown];
+        assert_eq!(take_seen_after_flush(), summary);
+    });
+}
