@@ -136,6 +136,7 @@ fn no_thread_is_started() {
             debug_async::spawn!(fails());
             one().tracked().await
         }));
+        drop(one().tracked());
         debug_async::flush();
         println!("{:?}", thread_names());
         let there = thread_names().iter().any(|name| name.starts_with(THREAD));

@@ -56,7 +56,8 @@ fn an_error_that_was_looked_at_long_after_the_end() {
         while !handle.is_finished() {
             tokio::task::yield_now().await;
         }
-        debug_async::flush();
+        let flushed = tokio::task::spawn_blocking(debug_async::flush);
+        flushed.await.expect("no panic");
         assert!(handle.await.expect("no panic").is_err());
     });
 }
@@ -203,10 +204,12 @@ fn a_join_set_whose_errors_were_all_joined() {
 /// Lets a poll take what spawning as many on bare tokio takes here and now, thrice,
 /// and the usual threshold.
 async fn allow_what_it_takes() {
+    debug_async::set_slow_poll(Duration::from_secs(60));
     let start = std::time::Instant::now();
     let bare: Vec<_> = (0..TASKS).map(|_| tokio::spawn(succeeds())).collect();
     let takes = start.elapsed();
     futures::future::join_all(bare).await;
+    tokio::task::yield_now().await;
     debug_async::set_slow_poll(Duration::from_millis(100) + takes * 3);
 }
 

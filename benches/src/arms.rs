@@ -5,12 +5,12 @@ use std::sync::LazyLock;
 
 use await_tree::{InstrumentAwait as _, Registry};
 use debug_async::prelude::*;
-use tokio::runtime::Runtime;
 use tokio::task::JoinError;
 use tokio_metrics::TaskMonitor;
 use tracing::{Instrument as _, info_span};
 
-use crate::loops::{Arm, Flavor};
+pub use crate::loops::Bare;
+use crate::loops::{Arm, Flavor, on_tokio};
 
 /// The name of an arm, and the environment that it is run in.
 #[derive(Clone, Copy, Debug)]
@@ -44,93 +44,35 @@ pub const ARMS: &[Spec] = &[
 
 /// Calls a function of an arm, by the arm's name; those that need a subscriber
 /// have one then.
-#[macro_export]
 macro_rules! with_arm {
-    ($name:expr, $function:path $(, $argument:expr)*) => {{
-        use $crate::arms;
+    ($name:expr, $module:ident::$function:ident $(, $argument:expr)*) => {{
         match $name {
-            "bare" => $function::<arms::Bare>($($argument),*),
+            "bare" => crate::$module::$function::<crate::arms::Bare>($($argument),*),
             "off" | "production" | "debug" | "debug, no stacks" => {
-                $function::<arms::Ours>($($argument),*)
+                crate::$module::$function::<crate::arms::Ours>($($argument),*)
             }
             "debug, subscriber" => {
-                arms::subscribe();
-                $function::<arms::Ours>($($argument),*)
+                crate::arms::subscribe();
+                crate::$module::$function::<crate::arms::Ours>($($argument),*)
             }
-            "tokio-metrics" => $function::<arms::Metrics>($($argument),*),
-            "async-backtrace" => $function::<arms::Backtrace>($($argument),*),
-            "await-tree" => $function::<arms::Tree>($($argument),*),
+            "tokio-metrics" => crate::$module::$function::<crate::arms::Metrics>($($argument),*),
+            "async-backtrace" => crate::$module::$function::<crate::arms::Backtrace>($($argument),*),
+            "await-tree" => crate::$module::$function::<crate::arms::Tree>($($argument),*),
             "tracing" => {
-                arms::subscribe();
-                $function::<arms::Spans>($($argument),*)
+                crate::arms::subscribe();
+                crate::$module::$function::<crate::arms::Spans>($($argument),*)
             }
             name => panic!("no arm `{name}`"),
         }
     }};
 }
 
+pub(crate) use with_arm;
+
 /// The subscriber that programs install, printing to nowhere.
 pub fn subscribe() {
     tracing_subscriber::fmt().with_writer(std::io::sink).init();
 }
-
-/// Implements [`Arm`] with a plain runtime of tokio's.
-macro_rules! on_tokio {
-    ($arm:ty, |$task:ident| $instrumented_task:expr, |$inner:ident| $wrapped:expr $(, |$root:ident| $rooted:expr)?) => {
-        impl Arm for $arm {
-            type Runtime = Runtime;
-
-            fn runtime(flavor: Flavor) -> Runtime {
-                flavor.builder().build().expect("a runtime")
-            }
-
-            fn block_on<F: Future>(runtime: &Runtime, future: F) -> F::Output {
-                runtime.block_on(future)
-            }
-
-            #[inline]
-            fn spawn<F>($task: F) -> impl Future<Output = Result<F::Output, JoinError>> + Send
-            where
-                F: Future + Send + 'static,
-                F::Output: Send + 'static,
-            {
-                tokio::spawn($instrumented_task)
-            }
-
-            #[inline]
-            fn spawn_on<F>(runtime: &Runtime, $task: F)
-            where
-                F: Future + Send + 'static,
-                F::Output: Send + 'static,
-            {
-                runtime.handle().spawn($instrumented_task);
-            }
-
-            #[inline]
-            fn wrap<F>($inner: F) -> impl Future<Output = F::Output> + Send + 'static
-            where
-                F: Future + Send + 'static,
-                F::Output: Send + 'static,
-            {
-                $wrapped
-            }
-
-            $(fn root<F>($root: F) -> impl Future<Output = F::Output> + Send + 'static
-            where
-                F: Future + Send + 'static,
-                F::Output: Send + 'static,
-            {
-                $rooted
-            })?
-        }
-    };
-}
-
-/// tokio, and nothing else.
-#[derive(Debug)]
-pub struct Bare;
-
-on_tokio!(Bare, |future| future, |future| future);
 
 /// `tokio-metrics`: one monitor for all tasks, as its examples have it.
 #[derive(Debug)]
@@ -138,9 +80,11 @@ pub struct Metrics;
 
 static MONITOR: LazyLock<TaskMonitor> = LazyLock::new(TaskMonitor::new);
 
-on_tokio!(Metrics, |future| MONITOR.instrument(future), |future| {
-    MONITOR.instrument(future)
-});
+on_tokio!(
+    Metrics,
+    |future| TaskMonitor::instrument(&MONITOR, future),
+    |future| TaskMonitor::instrument(&MONITOR, future)
+);
 
 /// `async-backtrace`: `frame!` around every future.
 #[derive(Debug)]
@@ -156,13 +100,19 @@ on_tokio!(
 #[derive(Debug)]
 pub struct Tree;
 
-static REGISTRY: LazyLock<Registry> = LazyLock::new(|| Registry::new(await_tree::Config::default()));
+static REGISTRY: LazyLock<Registry> =
+    LazyLock::new(|| Registry::new(await_tree::Config::default()));
+
+fn in_tree<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    let root = REGISTRY.register_anonymous("task");
+    await_tree::TreeRoot::instrument(root, future)
+}
 
 on_tokio!(
     Tree,
-    |future| REGISTRY.register_anonymous("task").instrument(future),
+    |future| in_tree(future),
     |future| future.instrument_await("future"),
-    |future| REGISTRY.register_anonymous("task").instrument(future)
+    |future| in_tree(future)
 );
 
 /// `tracing`: a span around every future, and a `fmt` subscriber to see it.

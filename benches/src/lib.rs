@@ -16,3 +16,26 @@ pub mod profile;
 pub mod results;
 pub mod server;
 pub mod stats;
+
+use std::time::Duration;
+
+use arms::with_arm;
+
+/// What both commands start themselves as; false if these are not its arguments.
+///
+/// Here rather than in the commands, so that both run the same machine code.
+///
+/// # Panics
+///
+/// If there is no such arm.
+pub fn as_child(args: &[&str]) -> bool {
+    match *args {
+        ["child", arm] => with_arm!(arm, loops::serve),
+        ["spin", arm, case] => with_arm!(arm, loops::spin, case, Duration::from_secs(2)),
+        ["memory-child", arm] => with_arm!(arm, memory::serve),
+        ["instructions-child", arm, what] => with_arm!(arm, instructions::serve, what),
+        ["server-child", arm] => server::serve(arm),
+        _ => return false,
+    }
+    true
+}

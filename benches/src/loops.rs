@@ -82,6 +82,66 @@ pub trait Arm: 'static {
     }
 }
 
+/// Implements [`Arm`] with a plain runtime of tokio's.
+macro_rules! on_tokio {
+    ($arm:ty, |$task:ident| $instrumented_task:expr, |$inner:ident| $wrapped:expr $(, |$root:ident| $rooted:expr)?) => {
+        impl $crate::loops::Arm for $arm {
+            type Runtime = tokio::runtime::Runtime;
+
+            fn runtime(flavor: $crate::loops::Flavor) -> Self::Runtime {
+                flavor.builder().build().expect("a runtime")
+            }
+
+            fn block_on<F: Future>(runtime: &Self::Runtime, future: F) -> F::Output {
+                runtime.block_on(future)
+            }
+
+            #[inline]
+            fn spawn<F>($task: F) -> impl Future<Output = Result<F::Output, tokio::task::JoinError>> + Send
+            where
+                F: Future + Send + 'static,
+                F::Output: Send + 'static,
+            {
+                tokio::spawn($instrumented_task)
+            }
+
+            #[inline]
+            fn spawn_on<F>(runtime: &Self::Runtime, $task: F)
+            where
+                F: Future + Send + 'static,
+                F::Output: Send + 'static,
+            {
+                runtime.handle().spawn($instrumented_task);
+            }
+
+            #[inline]
+            fn wrap<F>($inner: F) -> impl Future<Output = F::Output> + Send + 'static
+            where
+                F: Future + Send + 'static,
+                F::Output: Send + 'static,
+            {
+                $wrapped
+            }
+
+            $(fn root<F>($root: F) -> impl Future<Output = F::Output> + Send + 'static
+            where
+                F: Future + Send + 'static,
+                F::Output: Send + 'static,
+            {
+                $rooted
+            })?
+        }
+    };
+}
+
+pub(crate) use on_tokio;
+
+/// tokio, and nothing else.
+#[derive(Debug)]
+pub struct Bare;
+
+on_tokio!(Bare, |future| future, |future| future);
+
 /// A loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loop {

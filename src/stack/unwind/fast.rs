@@ -52,8 +52,12 @@ enum Stop {
 impl Walker {
     #[cold]
     fn new() -> Option<Box<Walker>> {
-        let stack = bounds::of_this_thread()?;
         let (modules, edition) = known();
+        Walker::with(modules, edition)
+    }
+
+    fn with(modules: Arc<Modules>, edition: u64) -> Option<Box<Walker>> {
+        let stack = bounds::of_this_thread()?;
         Some(Box::new(Walker {
             stack,
             modules,
@@ -134,4 +138,13 @@ fn read_anew(old: &Arc<Modules>) -> (Arc<Modules>, u64) {
     }
     drop(modules);
     known()
+}
+
+/// Walks once, with these modules.
+#[cfg(test)]
+#[inline(never)]
+pub(super) fn walk_with(modules: Arc<Modules>, addresses: &mut [usize]) -> Option<usize> {
+    let here = registers::here();
+    let mut walker = Walker::with(modules, EDITION.load(Acquire))?;
+    walker.attempt(&here, addresses)?.ok()
 }

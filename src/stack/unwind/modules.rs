@@ -10,7 +10,7 @@ use gimli::{BaseAddresses, EhFrameHdr, LittleEndian, Pointer};
 
 /// Tables of the program itself are read where they are; those of a library,
 /// which may be unloaded, from a copy.
-type Table = Cow<'static, [u8]>;
+pub(super) type Table = Cow<'static, [u8]>;
 
 pub(super) type Unwinder = UnwinderNative<Table, MayAllocateDuringUnwind>;
 
@@ -26,6 +26,11 @@ pub(super) struct Modules {
 impl Modules {
     /// What is loaded now. Takes some 50 µs.
     pub(super) fn loaded() -> Modules {
+        Modules::loaded_with(|table| table)
+    }
+
+    /// The same, with each table as `read` gives it back.
+    pub(super) fn loaded_with(mut read: impl FnMut(Table) -> Table) -> Modules {
         let mut modules = Modules {
             unwinder: Unwinder::new(),
             ranges: Vec::new(),
@@ -33,7 +38,7 @@ impl Modules {
         };
         each_object(|object| {
             modules.changes = object.changes;
-            if let Some(module) = object.module() {
+            if let Some(module) = object.module(&mut read) {
                 modules.ranges.push(object.range());
                 modules.unwinder.add_module(module);
             }
@@ -95,7 +100,7 @@ impl Object<'_> {
         start..end
     }
 
-    fn module(&self) -> Option<Module<Table>> {
+    fn module(&self, read: &mut dyn FnMut(Table) -> Table) -> Option<Module<Table>> {
         let header = self
             .headers
             .iter()
@@ -115,9 +120,9 @@ impl Object<'_> {
         let sections = ExplicitModuleSectionInfo {
             base_svma: 0,
             eh_frame_svma: Some(relative(frames)),
-            eh_frame: Some(frames_table),
+            eh_frame: Some(read(frames_table)),
             eh_frame_hdr_svma: Some(relative(index)),
-            eh_frame_hdr: Some(index_table),
+            eh_frame_hdr: Some(read(index_table)),
             ..ExplicitModuleSectionInfo::default()
         };
         Some(Module::new(

@@ -195,3 +195,73 @@ fn a_short_buffer_cuts_the_outer_end() {
 fn deep_walk(addresses: &mut [usize]) -> Option<usize> {
     fast::walk(addresses)
 }
+
+#[test]
+fn a_library_that_is_loaded_later_is_walked_through() {
+    // A function of C that calls back, in a library of its own.
+    let directory = std::env::temp_dir().join(format!("debug-async-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).expect("a directory");
+    let (source, library) = (directory.join("back.c"), directory.join("libback.so"));
+    std::fs::write(&source, "int back(void (*f)(void)) { f(); return 7; }").expect("a source");
+    let compiled = std::process::Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-o"])
+        .args([&library, &source])
+        .status()
+        .expect("a C compiler, which linking Rust needs as well");
+    assert!(compiled.success());
+
+    extern "C" fn compare() {
+        assert_same(both());
+    }
+    // So that the modules are read before the library is there.
+    compare();
+    let path = std::ffi::CString::new(library.to_str().expect("a path")).expect("no zero");
+    for _ in 0..3 {
+        #[allow(unsafe_code)]
+        // SAFETY: the library has the function, of this type, and is closed after
+        // the last call of it.
+        unsafe {
+            let handle = libc::dlopen(path.as_ptr(), libc::RTLD_NOW);
+            assert!(!handle.is_null());
+            let back = libc::dlsym(handle, c"back".as_ptr());
+            assert!(!back.is_null());
+            let back: extern "C" fn(extern "C" fn()) -> libc::c_int = std::mem::transmute(back);
+            assert_eq!(back(compare), 7);
+            assert_eq!(libc::dlclose(handle), 0);
+        }
+        compare();
+    }
+    std::fs::remove_dir_all(&directory).expect("it was made above");
+}
+
+#[test]
+fn damaged_tables_end_the_stack_and_nothing_else() {
+    use super::modules::{Modules, Table};
+    // Numbers of Marsaglia's xorshift, so that a failure can be had again.
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below.max(1) as u64) as usize
+    };
+    let mut walked = 0;
+    for round in 0..60 {
+        let modules = Modules::loaded_with(|table: Table| {
+            let mut bytes = table.into_owned();
+            if round % 4 == 0 {
+                bytes.truncate(random(bytes.len()));
+            }
+            for _ in 0..bytes.len() / 64 {
+                let at = random(bytes.len());
+                bytes[at] = random(256) as u8;
+            }
+            bytes.into()
+        });
+        let mut addresses = [0; 128];
+        let depth = fast::walk_with(std::sync::Arc::new(modules), &mut addresses);
+        walked += usize::from(depth.is_some());
+    }
+    // Otherwise nothing has been tried.
+    assert!(walked > 0);
+}
