@@ -24,7 +24,7 @@
 //! reports to these marks. This is what the first of the requests above gives:
 //!
 //! ```text
-//! 2026-11-22T13:49:45.440462Z  WARN request{path="/slow_poll"}: debug_async::slow_poll: one poll of future `server::bugs::hash_password` took 311ms: it blocked its thread (created at examples/server.rs:172:9) name="server::bugs::hash_password" site="examples/server.rs:172:9" task.id=6 elapsed=311ms polls=1 busy=311ms age=312ms count=1 help="no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`" stack=
+//! 2026-11-22T13:50:29.553918Z  WARN request{path="/slow_poll"}: debug_async::slow_poll: one poll of future `server::bugs::hash_password` took 300ms: it blocked its thread (created at examples/server.rs:172:9) name="server::bugs::hash_password" site="examples/server.rs:172:9" task.id=6 elapsed=300ms polls=1 busy=300ms age=307ms count=1 help="no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`" stack=
 //!     at server::bugs::hash_password (examples/server.rs:164:14)
 //!     at server::bugs::log_in (examples/server.rs:172:9)
 //!     at server::bugs::slow_poll (examples/server.rs:178:28)

@@ -17,6 +17,7 @@ use debug_async::{runtime, task};
 /// its bound holds.
 macro_rules! has {
     ($type:ty: $trait:path) => {{
+        #[allow(dead_code)]
         trait Otherwise {
             const HAS: bool = false;
         }

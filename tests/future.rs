@@ -196,6 +196,24 @@ fn a_future_that_lives_and_is_not_polled() {
 }
 
 #[test]
+fn futures_that_were_told_while_they_lived_are_not_counted_again_when_they_are_dropped() {
+    let cases: &[Case] = &[case(Host::Ours, Flavor::CurrentThread, true)];
+    on(cases, |run| {
+        run.config(Config::new().never_polled_after(Duration::from_millis(50)));
+        let kept: Vec<_> = run.block_on(async {
+            (0..5).map(|id| fetch(id).tracked()).collect() // site: five
+        });
+        wait_until("the living futures", |seen| !seen.is_empty());
+        drop(kept);
+        let seen = run.finish();
+        // Ten would be told.
+        assert_eq!(seen.len(), 1, "{seen:#?}");
+        assert_eq!(seen[0].line, Some(site!("five")));
+        assert!(seen[0].count <= 5);
+    });
+}
+
+#[test]
 fn a_future_polled_after_it_completed() {
     in_debug(|run| {
         run.block_on(async {

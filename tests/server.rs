@@ -325,9 +325,12 @@ impl Ended {
             let stack = field(report, "stack");
             if mode == "debug" {
                 assert_eq!(report["span"]["path"], route, "{context}");
-                // A panic has its own stack, of which its function is a part.
+                // A panic has its own stack, which begins at its own place.
+                let message = field(report, "message");
+                let of_panic = message.rsplit_once(" (spawned at ");
+                let of_panic = of_panic.and_then(|(panic, _)| panic.rsplit(' ').next());
                 let part = match mark.kind.as_str() {
-                    "unretrieved_panic" => format!("at {} (", mark.name),
+                    "unretrieved_panic" => format!("({})", of_panic.unwrap_or_default()),
                     _ => format!("({}:{}:", server().file(), mark.line),
                 };
                 assert!(stack.contains(&part), "{context}");

@@ -25,17 +25,20 @@ const fn spec(name: &'static str, env: &'static [(&'static str, &'static str)]) 
     Spec { name, env }
 }
 
+const DEBUG: (&str, &str) = ("ASYNC_DEBUG", "1");
+const NO_STACKS: (&str, &str) = ("ASYNC_DEBUG_STACK", "off");
+
+/// On a busy machine any poll may take long; what is compared costs the same.
+const QUIET: (&str, &str) = ("ASYNC_DEBUG_SLOW_POLL", "1h");
+
 /// All of them, the one that others are compared with first.
 pub const ARMS: &[Spec] = &[
     spec("bare", &[]),
     spec("off", &[("ASYNC_DEBUG", "off")]),
     spec("production", &[]),
-    spec("debug", &[("ASYNC_DEBUG", "1")]),
-    spec(
-        "debug, no stacks",
-        &[("ASYNC_DEBUG", "1"), ("ASYNC_DEBUG_STACK", "off")],
-    ),
-    spec("debug, subscriber", &[("ASYNC_DEBUG", "1")]),
+    spec("debug", &[DEBUG, QUIET]),
+    spec("debug, no stacks", &[DEBUG, QUIET, NO_STACKS]),
+    spec("debug, subscriber", &[DEBUG, QUIET]),
     spec("tokio-metrics", &[]),
     spec("async-backtrace", &[]),
     spec("await-tree", &[]),

@@ -340,7 +340,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    A::wrap(async move { future.await })
+    A::wrap(future)
 }
 
 fn nest_4<A: Arm, F>(future: F) -> impl Future<Output = F::Output> + Send + 'static

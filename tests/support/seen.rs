@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 use debug_async::report::{Report, ReportKind, set_hook};
 use tracing::Level;
 
+/// Function, file and line of a frame.
+pub(crate) type Line = (String, Option<String>, Option<u32>);
+
 /// What a report said.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
@@ -24,8 +27,7 @@ pub(crate) struct Seen {
     pub(crate) elapsed: Option<Duration>,
     pub(crate) count: u64,
     pub(crate) error: Option<String>,
-    /// Function, file and line of each frame.
-    pub(crate) stack: Option<Vec<(String, Option<String>, Option<u32>)>>,
+    pub(crate) stack: Option<Vec<Line>>,
     /// Its `Display`.
     pub(crate) text: String,
 }
