@@ -2,8 +2,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tracing::Level;
 
@@ -232,7 +233,7 @@ pub(crate) fn enter(scope: Option<Arc<Scope>>) -> Entered {
     };
     Entered {
         before,
-        _not_send: std::marker::PhantomData,
+        _not_send: PhantomData,
     }
 }
 
@@ -240,7 +241,8 @@ pub(crate) fn enter(scope: Option<Arc<Scope>>) -> Entered {
 #[must_use = "the scope is left when this is dropped"]
 pub(crate) struct Entered {
     before: Option<Arc<Scope>>,
-    _not_send: std::marker::PhantomData<*const ()>,
+    /// As a lock's guard is: of one thread, though others may look at it.
+    _not_send: PhantomData<MutexGuard<'static, ()>>,
 }
 
 impl Drop for Entered {

@@ -56,8 +56,8 @@ use crate::stack::Captured;
 /// Call it where the program ends by a way of its own. Returning from a main
 /// function, `std::process::exit` and a panic in main do it by themselves.
 ///
-/// Blocks this thread, for 5 s at most: a subscriber or a hook that blocks does
-/// not hang the program. Does nothing within a hook or a subscriber that handles
+/// Blocks this thread till then, but not for longer than 5 s once a subscriber or a
+/// hook blocks: it does not hang the program. Does nothing within a hook or a subscriber that handles
 /// a report.
 ///
 /// ```

@@ -25,7 +25,11 @@ pub(crate) use super::grace::{Deferred, Until};
 const QUEUE: usize = 1_024;
 
 /// How long a flush waits for a hook or a subscriber that blocks.
-const FLUSH_LIMIT: Duration = Duration::from_secs(5);
+const USER_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long it waits in all: loading the symbols of a large program on a busy
+/// machine takes its time.
+const LIMIT: Duration = Duration::from_secs(60);
 
 static STATE: Mutex<State> = Mutex::new(State::new());
 /// Something is to be done.
@@ -43,6 +47,8 @@ struct State {
     asked: u64,
     done: u64,
     watches: Vec<Watch>,
+    /// Since when a hook or a subscriber has had a report.
+    in_user_code: Option<Instant>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -70,6 +76,7 @@ impl State {
             asked: 0,
             done: 0,
             watches: Vec::new(),
+            in_user_code: None,
         }
     }
 
@@ -218,15 +225,28 @@ pub(super) fn flush(until: Until, scope: Option<u64>) {
     let ticket = state.asked;
     state.flushes.push(Flush { until, scope });
     WORK.notify_one();
-    let waited = DONE.wait_timeout_while(state, FLUSH_LIMIT, |state| state.done < ticket);
-    let (state, result) = waited.unwrap_or_else(PoisonError::into_inner);
-    drop(state);
-    if result.timed_out() {
-        notice::to_stderr(
-            "WARN debug_async: a report hook or a subscriber blocks; reports may be lost\n",
-        );
+    let asked_at = clock::now();
+    while state.done < ticket {
+        let in_user_code = state
+            .in_user_code
+            .map_or(Duration::ZERO, |since| since.elapsed());
+        if in_user_code > USER_LIMIT || asked_at.elapsed() > LIMIT {
+            drop(state);
+            notice::to_stderr(if in_user_code > USER_LIMIT {
+                BLOCKED
+            } else {
+                SLOW
+            });
+            return;
+        }
+        let waited = DONE.wait_timeout(state, Duration::from_millis(100));
+        state = waited.unwrap_or_else(PoisonError::into_inner).0;
     }
 }
+
+const BLOCKED: &str =
+    "WARN debug_async: a report hook or a subscriber blocks; reports may be lost\n";
+const SLOW: &str = "WARN debug_async: reporting takes too long; reports may be lost\n";
 
 /// The state, with the thread started.
 fn running() -> MutexGuard<'static, State> {
@@ -369,7 +389,9 @@ fn tell(mut report: Report) {
     }
     report.resolve();
     report.scope.keep_line(&report.message);
+    state().in_user_code = Some(clock::now());
     sink::deliver(&report);
+    state().in_user_code = None;
 }
 
 /// Asks a deferred finding whether it still stands, and tells it if so.

@@ -31,15 +31,19 @@ impl Frame {
 
 impl fmt::Display for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(without_closures(&self.function))?;
+        let function = without_closures(&self.function);
         let Some(file) = &self.file else {
-            return Ok(());
+            return f.write_str(function);
         };
-        write!(f, " ({}", relative(file))?;
-        for number in [self.line, self.column].into_iter().flatten() {
-            write!(f, ":{number}")?;
+        let numbers = [self.line, self.column].into_iter().flatten();
+        let place = numbers.fold(relative(file), |place, number| format!("{place}:{number}"));
+        // Line tables name an inlined function without its path, and the body of an
+        // async function is then `{async_fn#0}`.
+        if function.starts_with('{') {
+            f.write_str(&place)
+        } else {
+            write!(f, "{function} ({place})")
         }
-        f.write_str(")")
     }
 }
 
@@ -132,6 +136,15 @@ mod tests {
         );
         assert_eq!(without_closures("app::main::{closure#0}"), "app::main");
         assert_eq!(without_closures("app::main"), "app::main");
+    }
+
+    #[test]
+    fn a_name_that_says_nothing_is_left_out() {
+        let mut frame = Frame::new("{async_fn#0}".into(), Some("src/main.rs".into()));
+        frame.line = Some(7);
+        assert_eq!(frame.to_string(), "src/main.rs:7");
+        frame.function = "app::run".into();
+        assert_eq!(frame.to_string(), "app::run (src/main.rs:7)");
     }
 
     #[test]

@@ -262,6 +262,8 @@ impl<T> fmt::Debug for JoinSet<T> {
     }
 }
 
+/// `collect` does not say where it was called: the site of these tasks is in the
+/// standard library, and only their stack names your line. `extend` does better.
 impl<T, F> FromIterator<F> for JoinSet<T>
 where
     F: Future<Output = T> + Send + 'static,

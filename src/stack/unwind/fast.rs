@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Release};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -35,10 +36,14 @@ pub(super) fn walk(addresses: &mut [usize]) -> Option<usize> {
     let here = registers::here();
     let walked = WALKER.try_with(|walker| {
         let mut walker = walker.try_borrow_mut().ok()?;
-        walker
-            .get_or_insert_with(Walker::new)
-            .as_mut()?
-            .walk(here, addresses)
+        let ready = walker.get_or_insert_with(Walker::new).as_mut()?;
+        // A table that says what cannot be may make an addition overflow, which
+        // panics in a debug build. Then this thread walks the slow way.
+        let walk = AssertUnwindSafe(|| ready.walk(here, addresses));
+        catch_unwind(walk).unwrap_or_else(|_| {
+            *walker = Some(None);
+            None
+        })
     });
     walked.ok().flatten()
 }
@@ -146,5 +151,7 @@ fn read_anew(old: &Arc<Modules>) -> (Arc<Modules>, u64) {
 pub(super) fn walk_with(modules: Arc<Modules>, addresses: &mut [usize]) -> Option<usize> {
     let here = registers::here();
     let mut walker = Walker::with(modules, EDITION.load(Acquire))?;
-    walker.attempt(&here, addresses)?.ok()
+    catch_unwind(AssertUnwindSafe(|| walker.attempt(&here, addresses)?.ok()))
+        .ok()
+        .flatten()
 }
