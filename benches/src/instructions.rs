@@ -55,7 +55,7 @@ pub fn serve<A: Arm>(name: &str) {
     };
     run(1_000);
     // The clock of debug mode is got ready meanwhile.
-    std::thread::sleep(Duration::from_millis(1_500));
+    std::thread::sleep(Duration::from_millis(500));
     run(1_000);
     counted(|| run(TIMES));
 }
