@@ -42,6 +42,11 @@ impl Child {
         })
     }
 
+    /// The number that the system knows it by.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Asks, and waits for the answer.
     ///
     /// # Panics

@@ -192,8 +192,7 @@ pub fn run(program: &Path) -> Section {
     };
     section(format!(
         "Instructions for one turn, over {TIMES} of them. A future's life is `.tracked()`, one \
-         poll, drop. Under callgrind the counter of the processor is not to be had, so debug \
-         mode counts with the system's clock here.\n\n{}\n{verdict}\n",
+         poll, drop.\n\n{}\n{verdict}\n",
         table(&head, &rows)
     ))
 }

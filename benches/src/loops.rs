@@ -186,7 +186,7 @@ pub const CASES: &[Case] = &[
 ];
 
 /// Runs the loops of one arm; keeps its runtimes.
-#[expect(missing_debug_implementations, reason = "a runtime need not have one")]
+#[allow(missing_debug_implementations, reason = "a runtime need not have one")]
 pub struct Runner<A: Arm>(HashMap<Flavor, A::Runtime>);
 
 impl<A: Arm> Default for Runner<A> {

@@ -1,6 +1,6 @@
 //! A look with `perf` at what is over its budget.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::child;
@@ -8,30 +8,55 @@ use crate::child;
 /// The functions in which a program spends most of its time; nothing if there is
 /// no `perf`.
 pub fn of(program: &Path, args: &[&str], env: &[(&str, &str)]) -> Option<String> {
-    let data = std::env::temp_dir().join(format!("debug-async-perf-{}", std::process::id()));
-    let mut record = Command::new("perf");
-    record
+    let data = file();
+    let mut record = record(&data);
+    record.arg("--").arg(program).args(args);
+    child::clean(&mut record);
+    let status = record.envs(env.iter().copied()).status().ok()?;
+    status.success().then(|| report(&data)).flatten()
+}
+
+/// The same of a process that is running, while `busy` keeps it so.
+pub fn of_process(id: u32, busy: impl FnOnce()) -> Option<String> {
+    let data = file();
+    let mut record = record(&data);
+    let mut perf = record.args(["-p", &id.to_string()]).spawn().ok()?;
+    busy();
+    // It ends as it would at the terminal, and writes what it has.
+    let interrupt = Command::new("kill")
+        .args(["-INT", &perf.id().to_string()])
+        .status();
+    if !interrupt.is_ok_and(|status| status.success()) {
+        let _ = perf.kill();
+    }
+    perf.wait().ok()?;
+    report(&data)
+}
+
+fn file() -> PathBuf {
+    std::env::temp_dir().join(format!("debug-async-perf-{}", std::process::id()))
+}
+
+fn record(data: &Path) -> Command {
+    let mut command = Command::new("perf");
+    command
         .args(["record", "-q", "-F", "5000", "-o"])
-        .arg(&data)
-        .arg("--")
-        .arg(program)
-        .args(args)
+        .arg(data)
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    child::clean(&mut record);
-    let recorded = record.envs(env.iter().copied()).status().ok()?;
+    command
+}
+
+fn report(data: &Path) -> Option<String> {
     let report = Command::new("perf")
         .args(["report", "--stdio", "-q", "--percent-limit", "1"])
         .args(["--sort", "symbol", "-i"])
-        .arg(&data)
+        .arg(data)
         .stderr(Stdio::null())
         .output();
-    let _ = std::fs::remove_file(&data);
-    if !recorded.success() {
-        return None;
-    }
+    let _ = std::fs::remove_file(data);
     let text = String::from_utf8_lossy(&report.ok()?.stdout).into_owned();
-    let lines = text.lines().map(str::trim_end).filter(|l| !l.is_empty());
-    let lines: Vec<&str> = lines.take(24).collect();
+    let lines = text.lines().map(str::trim_end);
+    let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).take(24).collect();
     (!lines.is_empty()).then(|| lines.join("\n") + "\n")
 }

@@ -25,14 +25,16 @@ const GRACE: Duration = Duration::from_secs(1);
 
 const KIND: ReportKind = ReportKind::NeverPolled;
 
+/// Whether it may be dropped unpolled.
+pub(crate) fn is_silenced(record: &Record) -> bool {
+    let silenced = [Flag::DISCARDED, Flag::ABORTED, Flag::SAID_UNPOLLED];
+    silenced.into_iter().any(|flag| record.is(flag)) || std::thread::panicking()
+}
+
 /// An object was dropped that had not been polled.
 #[cold]
 pub(crate) fn dropped(record: &Arc<Record>) {
-    let silenced = [Flag::DISCARDED, Flag::ABORTED, Flag::SAID_UNPOLLED];
-    if record.site().polled()
-        || silenced.into_iter().any(|flag| record.is(flag))
-        || std::thread::panicking()
-    {
+    if record.site().polled() || is_silenced(record) {
         return;
     }
     report::defer(KIND, Some(record.site()), &record.scope(), || {

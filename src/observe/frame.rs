@@ -141,6 +141,8 @@ struct Dropping {
     record: *const Record,
     around: Within,
     start: Option<Tick>,
+    /// What went down within it without a poll, the first of it.
+    unpolled: Option<Arc<Record>>,
 }
 
 /// What the drop of an object was like.
@@ -151,6 +153,17 @@ pub(super) struct Dropped {
     pub(super) told: Duration,
     /// It went down with something else that is tracked.
     pub(super) within_another: bool,
+    /// What went down within it without a poll, the first of it.
+    pub(super) unpolled: Option<Arc<Record>>,
+}
+
+/// Leaves a thing that was not polled to be judged with what goes down around it.
+pub(super) fn leave_to_outer(record: Arc<Record>) {
+    let _ = DROPS.try_with(|drops| {
+        if let Some(outer) = drops.borrow_mut().last_mut() {
+            outer.unpolled.get_or_insert(record);
+        }
+    });
 }
 
 /// The object of `record` is about to be dropped.
@@ -169,6 +182,7 @@ pub(super) fn begin_drop(record: &Arc<Record>) {
         record: Arc::as_ptr(record),
         around,
         start,
+        unpolled: None,
     };
     let _ = DROPS.try_with(|drops| drops.borrow_mut().push(dropping));
 }
@@ -182,12 +196,18 @@ pub(super) fn end_drop(record: &Arc<Record>) -> Dropped {
         .ok()
         .flatten();
     match begun {
-        Some(Dropping { around, start, .. }) => {
+        Some(Dropping {
+            around,
+            start,
+            unpolled,
+            ..
+        }) => {
             let within = replace(around);
             Dropped {
                 elapsed: start.map(|start| start.elapsed()),
                 told: within.told,
                 within_another: around.dropping,
+                unpolled,
             }
         }
         None => Dropped {

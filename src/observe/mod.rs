@@ -197,7 +197,7 @@ impl Drop for Timing<'_> {
 }
 
 /// Something may have been dropped before its time.
-fn judge_unfinished(record: &Arc<Record>, within_another: bool) {
+fn judge_unfinished(record: &Arc<Record>, within: Option<Arc<Record>>, within_another: bool) {
     let unfinished_task = record.object().is_task() && !record.has(Step::Done);
     if record.has(Step::Polled) && !unfinished_task {
         return;
@@ -207,8 +207,16 @@ fn judge_unfinished(record: &Arc<Record>, within_another: bool) {
         if unfinished_task && record.debug().is_none() {
             pending_at_shutdown::dropped(record, &scope);
         }
-    } else if !record.has(Step::Polled) && !within_another {
-        never_polled::dropped(record);
+    } else if !record.has(Step::Polled) && !never_polled::is_silenced(record) {
+        // One report for what is nested: the innermost, unless a task is around
+        // it, which is more than a wrapper.
+        let blamed = within.filter(|_| record.object() == Object::Future);
+        let blamed = blamed.unwrap_or_else(|| Arc::clone(record));
+        if within_another {
+            frame::leave_to_outer(blamed);
+        } else {
+            never_polled::dropped(&blamed);
+        }
     }
 }
 
@@ -221,7 +229,7 @@ fn ended(record: &Arc<Record>) {
         registry::leave(record);
     }
     let dropped = frame::end_drop(record);
-    judge_unfinished(record, dropped.within_another);
+    judge_unfinished(record, dropped.unpolled, dropped.within_another);
     let (Some(debug), Some(elapsed)) = (record.debug(), dropped.elapsed) else {
         return;
     };

@@ -21,13 +21,15 @@ pub(super) fn trim(frames: Vec<Frame>, mode: StackMode) -> Stack {
         .into_iter()
         .skip(start.map_or(0, |at| at + 1))
         .collect();
-    let shown = if mode == StackMode::Full {
-        frames
+    let (shown, hidden) = if mode == StackMode::Full {
+        (frames, 0)
     } else {
-        short(frames)
+        let shown = short(frames);
+        let hidden = all - shown.len();
+        (shown, hidden)
     };
     Stack {
-        hidden: all - shown.len(),
+        hidden,
         frames: shown,
         has_lines,
     }
@@ -178,7 +180,7 @@ mod tests {
         assert_eq!(stack.hidden(), 4);
         let stack = trim(frames, StackMode::Full);
         assert_eq!(names(&stack).len(), 5);
-        assert_eq!(stack.hidden(), 2);
+        assert_eq!(stack.hidden(), 0);
     }
 
     #[test]

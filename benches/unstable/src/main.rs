@@ -5,7 +5,7 @@
 #[allow(dead_code, reason = "the parent's side of it")]
 mod child;
 #[path = "../../src/loops.rs"]
-#[allow(dead_code, unused_macros, reason = "what only the parent uses")]
+#[allow(dead_code, unused_imports, reason = "what only the parent uses")]
 mod loops;
 
 use std::time::Duration;
