@@ -34,7 +34,9 @@ fn panics_at(f: impl FnOnce()) -> (String, u32) {
 macro_rules! panics_here {
     ($expression:expr) => {
         assert_eq!(
-            panics_at(|| drop($expression)),
+            panics_at(|| {
+                let _result = $expression;
+            }),
             (file!().to_owned(), line!()),
             "{}",
             stringify!($expression)

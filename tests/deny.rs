@@ -1,6 +1,12 @@
 //! `ASYNC_DEBUG_DENY`: a program that makes a denied finding fails; and so does a
 //! `#[debug_async::test]` that makes any.
 
+// The mistakes are what is tested.
+#![allow(
+    clippy::async_yields_async,
+    clippy::let_underscore_future,
+    clippy::redundant_async_block
+)]
 #![cfg(feature = "macros")]
 
 mod support;

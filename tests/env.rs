@@ -1,5 +1,11 @@
 //! The environment: every variable, bad values, and what beats what.
 
+// The mistakes are what is tested.
+#![allow(
+    clippy::async_yields_async,
+    clippy::let_underscore_future,
+    clippy::redundant_async_block
+)]
 #![cfg(feature = "rt-multi-thread")]
 
 mod support;

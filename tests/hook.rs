@@ -1,5 +1,11 @@
 //! Hooks and subscribers that misbehave: no deadlock, no recursion, no report lost.
 
+// The mistakes are what is tested.
+#![allow(
+    clippy::async_yields_async,
+    clippy::let_underscore_future,
+    clippy::redundant_async_block
+)]
 #![cfg(feature = "rt-multi-thread")]
 
 mod support;

@@ -1,5 +1,11 @@
 //! Repeats of one finding at one site: a handful of lines, and the true count.
 
+// The mistakes are what is tested.
+#![allow(
+    clippy::async_yields_async,
+    clippy::let_underscore_future,
+    clippy::redundant_async_block
+)]
 #![cfg(feature = "rt-multi-thread")]
 
 mod support;

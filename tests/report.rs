@@ -1,5 +1,11 @@
 //! What a report looks like where it ends: events, JSON, text.
 
+// The mistakes are what is tested.
+#![allow(
+    clippy::async_yields_async,
+    clippy::let_underscore_future,
+    clippy::redundant_async_block
+)]
 #![cfg(feature = "rt-multi-thread")]
 
 mod support;
@@ -256,9 +262,7 @@ fn the_display_of_a_report_is_the_whole_text() {
             text.contains("help: ") && text.contains(&seen[0].help),
             "{text}"
         );
-        let at = lines
-            .iter()
-            .position(|line| line.trim().starts_with("at report::"));
+        let at = lines.iter().position(|line| line.trim().starts_with("at "));
         let help = lines.iter().position(|line| line.contains("help: "));
         assert!(at > help, "the stack comes last: {text}");
         assert!(text.contains("hidden"), "{text}");
@@ -275,6 +279,8 @@ fn a_stack_shows_the_user_s_frames() {
     #[inline(never)]
     fn first() {
         second(); // site: first
+        // So that the call above is not the last, whose frame may be left out.
+        std::hint::black_box(());
     }
     let program = Program::new(|| {
         collect();
@@ -282,11 +288,13 @@ fn a_stack_shows_the_user_s_frames() {
         let seen = take_seen();
         let stack = seen[0].stack.as_ref().expect("debug mode takes it");
         let at = |function: &str| {
-            let frame = stack.iter().position(|(name, ..)| name.ends_with(function));
+            // Line tables alone name an inlined function without its path.
+            let named = |name: &str| name.rsplit("::").next() == Some(function);
+            let frame = stack.iter().position(|(name, ..)| named(name));
             let frame = frame.unwrap_or_else(|| panic!("{function}: {}", seen[0].text));
             (frame, stack[frame].2)
         };
-        let ((inner, second), (outer, first)) = (at("::second"), at("::first"));
+        let ((inner, second), (outer, first)) = (at("second"), at("first"));
         assert_eq!(
             (second, first),
             (Some(site!("second")), Some(site!("first")))

@@ -3,6 +3,12 @@
 //! Each runs in debug mode and in production, on both flavours. Which of them
 //! concern tasks is in `silent_tasks.rs`.
 
+// The mistakes are what is tested.
+#![allow(
+    clippy::async_yields_async,
+    clippy::let_underscore_future,
+    clippy::redundant_async_block
+)]
 #![cfg(feature = "rt-multi-thread")]
 
 mod support;

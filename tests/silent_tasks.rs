@@ -1,5 +1,11 @@
 //! What must not be reported of tasks, blocking calls and runtimes.
 
+// The mistakes are what is tested.
+#![allow(
+    clippy::async_yields_async,
+    clippy::let_underscore_future,
+    clippy::redundant_async_block
+)]
 #![cfg(feature = "rt-multi-thread")]
 
 mod support;

@@ -1,5 +1,11 @@
 //! Slow polls: 150 ms against a threshold of 100 ms, blamed once, on the innermost.
 
+// The mistakes are what is tested.
+#![allow(
+    clippy::async_yields_async,
+    clippy::let_underscore_future,
+    clippy::redundant_async_block
+)]
 #![cfg(feature = "rt-multi-thread")]
 
 mod support;

@@ -3,6 +3,12 @@
 //! Each test runs the same body twice, in production, in debug mode and with the
 //! mode off, and compares what it logged.
 
+// The mistakes are what is tested.
+#![allow(
+    clippy::async_yields_async,
+    clippy::let_underscore_future,
+    clippy::redundant_async_block
+)]
 #![cfg(feature = "rt-multi-thread")]
 
 mod support;
@@ -114,6 +120,7 @@ fn polls_and_wakes() {
             log(format!("will wake {}", cx.waker().will_wake(&waker)));
             match poll {
                 0 => cx.waker().wake_by_ref(),
+                #[allow(clippy::waker_clone_wake)] // the clone is what is tried
                 1 => cx.waker().clone().wake(),
                 2 => return Poll::Pending,
                 _ => return Poll::Ready(()),
@@ -208,7 +215,9 @@ fn a_panic_passes_as_it_is_and_the_hook_is_called_once() {
     struct Payload(u32);
     alike!(|wrap| {
         static HOOKS: AtomicUsize = AtomicUsize::new(0);
-        std::panic::set_hook(Box::new(|_| drop(HOOKS.fetch_add(1, SeqCst))));
+        std::panic::set_hook(Box::new(|_| {
+            HOOKS.fetch_add(1, SeqCst);
+        }));
         HOOKS.store(0, SeqCst);
         let mut context = Context::from_waker(Waker::noop());
         let mut future = wrap.future(async {
@@ -254,7 +263,7 @@ fn a_panic_of_a_task_passes_as_it_is_and_its_message_appears_once() {
             let error = text.await.expect_err("it panics");
             assert!(error.to_string().contains("the message"), "{error}");
             let blocking = debug_async::task::spawn_blocking(|| panic!("the call"));
-            let error = blocking.await.map(|()| ()).expect_err("it panics");
+            let error = blocking.await.expect_err("it panics");
             assert!(error.to_string().contains("the call"), "{error}");
         });
     });

@@ -1,7 +1,7 @@
 //! Instructions, counted by callgrind: a figure that does not depend on what else
 //! the machine is doing.
 //!
-//! Only what the [`counted`] function does is counted, on its own thread, after
+//! Only what the `counted` function does is counted, on its own thread, after
 //! everything has been warmed up; so neither the start of the program nor the
 //! thread that gets the clock of debug mode ready comes into it.
 

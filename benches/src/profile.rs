@@ -56,7 +56,14 @@ fn report(data: &Path) -> Option<String> {
         .output();
     let _ = std::fs::remove_file(data);
     let text = String::from_utf8_lossy(&report.ok()?.stdout).into_owned();
-    let lines = text.lines().map(str::trim_end);
-    let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).take(24).collect();
-    (!lines.is_empty()).then(|| lines.join("\n") + "\n")
+    // A share, `[.]` or `[k]`, and a name; what follows are empty columns.
+    let line = |line: &str| {
+        let (share, rest) = line.trim().split_once(char::is_whitespace)?;
+        let name = rest
+            .split("   ")
+            .find(|part| part.trim().starts_with('['))?;
+        Some(format!("{share:>7} {}\n", name.trim()))
+    };
+    let lines: Vec<String> = text.lines().filter_map(line).take(20).collect();
+    (!lines.is_empty()).then(|| lines.concat())
 }

@@ -11,6 +11,8 @@ mod loops;
 use std::time::Duration;
 
 use tokio_blocked::TokioBlockedLayer;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -29,7 +31,11 @@ fn main() {
                 TokioBlockedLayer::new()
                     .with_warn_busy_single_poll(Some(Duration::from_millis(100))),
             )
-            .with(tracing_subscriber::fmt::layer().with_writer(std::io::sink))
+            .with(
+                tracing_subscriber::fmt::layer()
+                    .with_writer(std::io::sink)
+                    .with_filter(LevelFilter::WARN),
+            )
             .init(),
         "console-subscriber" => tracing_subscriber::registry()
             .with(
