@@ -121,7 +121,7 @@ fn the_site_of_a_task_is_the_caller_s_line_whatever_spawned_it() {
         macro_rules! here {
             ($expression:expr) => {{
                 lines.push(line!());
-                drop($expression);
+                let _result = $expression;
             }};
         }
         let fails = || ready(Err::<(), u8>(1));
