@@ -102,7 +102,7 @@ fn fire_and_forget_with_ok() {
 fn a_task_that_was_detached() {
     silent(async || {
         let handles = [debug_async::spawn!(fails()), debug_async::spawn(fails())];
-        handles.map(task::JoinHandle::detach);
+        handles.into_iter().for_each(task::JoinHandle::detach);
         debug_async::spawn!(panics()).detach();
         task::spawn_blocking(|| Err::<(), _>("no")).detach();
         let late = debug_async::spawn!(fails());
@@ -155,7 +155,7 @@ fn a_task_that_fails_after_it_was_aborted() {
     silent(async || {
         let (go, went) = std::sync::mpsc::channel::<()>();
         let handle = task::spawn_blocking(move || {
-            drop(went.recv());
+            let _ = went.recv();
             Err::<(), _>("aborted meanwhile")
         });
         // So that it runs, and cannot be aborted any more.

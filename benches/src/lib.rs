@@ -30,7 +30,10 @@ use arms::with_arm;
 /// If there is no such arm.
 pub fn as_child(args: &[&str]) -> bool {
     match *args {
-        ["child", arm] => with_arm!(arm, loops::serve),
+        ["child", arm, number] => {
+            loops::unsettle_the_heap(number);
+            with_arm!(arm, loops::serve);
+        }
         ["spin", arm, case] => with_arm!(arm, loops::spin, case, Duration::from_secs(2)),
         ["memory-child", arm] => with_arm!(arm, memory::serve),
         ["instructions-child", arm, what] => with_arm!(arm, instructions::serve, what),

@@ -229,6 +229,23 @@ impl<A: Arm> Runner<A> {
     }
 }
 
+/// Gives each set of processes another heap to begin with. What `malloc` takes for
+/// a task of tokio's, which wants to be aligned, depends on it by tens of
+/// nanoseconds.
+///
+/// # Panics
+///
+/// If that is no number.
+pub fn unsettle_the_heap(number: &str) {
+    let number: usize = number.parse().expect("a number");
+    for n in 1..=number {
+        let kept: Vec<u8> = vec![1; 16 + n * 112];
+        let freed: Vec<u8> = vec![1; 40 + n * 176];
+        std::mem::forget(black_box(kept));
+        drop(black_box(freed));
+    }
+}
+
 /// Answers questions of the form `case:times`.
 ///
 /// # Panics

@@ -10,10 +10,10 @@ use crate::profile;
 use crate::results::{Budget, Nanos, Section, more, table};
 use crate::stats::{Verdict, paired};
 
-/// A process is laid out in memory at random and stays so: a median over one
-/// process has a bias that more rounds do not take away.
-const GENERATIONS: usize = 4;
-const ROUNDS: usize = 14;
+/// A process is laid out in memory at random and stays so, its heap too: a median
+/// over one process has a bias that more rounds do not take away.
+const GENERATIONS: usize = 8;
+const ROUNDS: usize = 8;
 
 /// How long one turn of an arm takes.
 const SLICE: Duration = Duration::from_millis(3);
@@ -47,8 +47,8 @@ pub fn run(program: &Path, unstable: Option<&Path>) -> Section {
     let entrants = entrants(program, unstable);
     // [case][arm][round]
     let mut measured = vec![vec![Vec::new(); entrants.len()]; CASES.len()];
-    for _ in 0..GENERATIONS {
-        generation(&entrants, &mut measured);
+    for number in 0..GENERATIONS {
+        generation(number, &entrants, &mut measured);
     }
 
     let mut text = String::from(
@@ -94,9 +94,10 @@ fn entrants(program: &Path, unstable: Option<&Path>) -> Vec<Entrant> {
 }
 
 /// Measures in one set of children, the arms taking turns.
-fn generation(entrants: &[Entrant], measured: &mut [Vec<Vec<f64>>]) {
+fn generation(number: usize, entrants: &[Entrant], measured: &mut [Vec<Vec<f64>>]) {
+    let number = number.to_string();
     let start = |entrant: &Entrant| {
-        let args = ["child", entrant.name.as_str()];
+        let args = ["child", entrant.name.as_str(), number.as_str()];
         Child::start(&entrant.program, &args, entrant.env).expect("a child")
     };
     let mut children: Vec<Child> = entrants.iter().map(start).collect();

@@ -20,7 +20,7 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let [what, arm, ref rest @ ..] = args[..] else {
-        eprintln!("usage: debug-async-benches-unstable child|spin ARM [CASE]");
+        eprintln!("usage: debug-async-benches-unstable child ARM NUMBER | spin ARM CASE");
         std::process::exit(2);
     };
     match arm {
@@ -48,6 +48,10 @@ fn main() {
     }
     match (what, rest) {
         ("spin", [case]) => loops::spin::<loops::Bare>(case, Duration::from_secs(2)),
-        _ => loops::serve::<loops::Bare>(),
+        (_, [number]) => {
+            loops::unsettle_the_heap(number);
+            loops::serve::<loops::Bare>();
+        }
+        _ => panic!("one more argument is needed"),
     }
 }
