@@ -137,11 +137,11 @@ fn no_thread_is_started() {
     let program = Program::new(|| {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.expect("it can be built");
-        drop(runtime.block_on(async {
+        runtime.block_on(async {
             drop(one().tracked());
             debug_async::spawn!(fails());
             one().tracked().await
-        }));
+        });
         drop(one().tracked());
         debug_async::flush();
         println!("{:?}", thread_names());

@@ -42,7 +42,9 @@ mod on_any_function {
     #[debug_async::main(flavor = "local")]
     async fn local() -> u32 {
         let rc = std::rc::Rc::new(4);
-        tokio::task::spawn_local(async move { *rc }).await.unwrap()
+        tokio::task::spawn_local(async move { *rc })
+            .await
+            .expect("no panic")
     }
 
     #[debug_async::main(debug = true, crate = debug_async)]

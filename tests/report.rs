@@ -69,7 +69,7 @@ fn the_subscriber_and_the_spans_of_the_creation() {
         tracing::subscriber::with_default(subscriber, || {
             let outer = tracing::info_span!("request", id = 7);
             let inner = outer.in_scope(|| tracing::info_span!("step", name = "second"));
-            inner.in_scope(|| drop(in_debug(async { drop(forgotten().tracked()) })));
+            inner.in_scope(|| in_debug(async { drop(forgotten().tracked()) }));
         });
         let events = events.take();
         let told = of(&events, ReportKind::NeverPolled);

@@ -435,12 +435,13 @@ fn race(run: &mut Run) {
 }
 
 #[test]
+#[allow(clippy::redundant_closure)] // The closure has the name of the test.
 fn a_handle_dropped_while_its_task_ends_is_one_report_each_of_twenty_thousand() {
     let cases = [
         case(Host::Ours, Flavor::MultiThread, true),
         case(Host::Ours, Flavor::MultiThread, false),
     ];
-    for output in support::run::outputs(&cases, race) {
+    for output in support::run::outputs(&cases, |run| race(run)) {
         output.succeeded().says(1, &["the summary is right: true"]);
     }
 }

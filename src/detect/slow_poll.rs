@@ -53,9 +53,9 @@ mod tests {
 
     #[test]
     fn the_innermost_is_blamed() {
-        assert_eq!(judge(150 * MS, 0 * MS, 100 * MS), Some(150 * MS));
+        assert_eq!(judge(150 * MS, Duration::ZERO, 100 * MS), Some(150 * MS));
         assert_eq!(judge(160 * MS, 150 * MS, 100 * MS), None);
         assert_eq!(judge(300 * MS, 150 * MS, 100 * MS), Some(150 * MS));
-        assert_eq!(judge(99 * MS, 0 * MS, 100 * MS), None);
+        assert_eq!(judge(99 * MS, Duration::ZERO, 100 * MS), None);
     }
 }
