@@ -1,12 +1,8 @@
 //! `ASYNC_DEBUG_DENY`: a program that makes a denied finding fails; and so does a
 //! `#[debug_async::test]` that makes any.
 
-// The mistakes are what is tested.
-#![allow(
-    clippy::async_yields_async,
-    clippy::let_underscore_future,
-    clippy::redundant_async_block
-)]
+// What a main function returns may be `()`.
+#![allow(clippy::unit_arg)]
 #![cfg(feature = "macros")]
 
 mod support;
