@@ -193,11 +193,13 @@ fn a_config_beats_the_environment_which_beats_the_default() {
         let runtime = builder.build().expect("it can be built");
         runtime.block_on(async {
             async { std::thread::sleep(Duration::from_millis(30)) }
-                .tracked()
+                .tracked_as("sleeper")
                 .await;
         });
         debug_async::flush();
-        println!("{} slow polls", take_seen().len());
+        // On a busy machine, the main future around it may be slow as well.
+        let sleeper = |seen: &&support::Seen| seen.name.as_deref() == Some("sleeper");
+        println!("{} slow polls", take_seen().iter().filter(sleeper).count());
     });
     for (case, value, polls) in [
         ("", "", 0),

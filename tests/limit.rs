@@ -17,6 +17,12 @@ use support::{Expected, Program, Seen, everywhere, site};
 
 async fn fetch() {}
 
+/// A busy machine may make a slow poll of ten thousand drops.
+fn never_polled(mut seen: Vec<Seen>) -> Vec<Seen> {
+    seen.retain(|seen| seen.kind == ReportKind::NeverPolled);
+    seen
+}
+
 #[test]
 fn ten_thousand_drops_are_a_handful_of_reports_and_the_true_count() {
     everywhere(|run| {
@@ -25,7 +31,7 @@ fn ten_thousand_drops_are_a_handful_of_reports_and_the_true_count() {
                 drop(fetch().tracked()); // site: drops
             }
         });
-        let seen = run.finish();
+        let seen = never_polled(run.finish());
         assert!((1..=5).contains(&seen.len()), "{seen:#?}");
         assert!(
             seen.iter().all(|seen| seen.line == Some(site!("drops"))),
@@ -48,7 +54,7 @@ fn ten_thousand_drops_on_four_threads() {
                 scope.spawn(drops);
             }
         });
-        let seen = run.finish();
+        let seen = never_polled(run.finish());
         assert!((1..=5).contains(&seen.len()), "{seen:#?}");
         assert_eq!(
             seen.last().map(|seen| seen.count),
@@ -142,7 +148,7 @@ fn ten_thousand_lost_errors_keep_their_count() {
                 tokio::time::sleep(std::time::Duration::from_millis(1)).await;
             }
         });
-        let seen = run.finish();
+        let seen = never_polled(run.finish());
         assert!((1..=5).contains(&seen.len()), "{seen:#?}");
         assert_eq!(
             seen.last().map(|seen| seen.count),

@@ -172,9 +172,9 @@ fn of_many_polls_only_the_slow_one_is_told() {
 #[test]
 fn the_threshold_of_the_runtime() {
     on(OURS, |run| {
-        run.config(Config::new().slow_poll(Duration::from_millis(10)));
+        run.config(Config::new().slow_poll(Duration::from_millis(50)));
         run.block_on(async {
-            let sleeps = async { std::thread::sleep(Duration::from_millis(20)) };
+            let sleeps = async { std::thread::sleep(Duration::from_millis(80)) };
             debug_async::spawn!(sleeps).await.expect("no panic"); // site: runtime
         });
         run.expect(&[slow().at(site!("runtime"))]);

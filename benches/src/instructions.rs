@@ -25,6 +25,9 @@ use crate::results::{Section, table};
 /// How often a loop is run while it is counted.
 const TIMES: u64 = 10_000;
 
+/// How often before, in each of two goes.
+const WARM_UP: u64 = 1_000;
+
 /// By how much a figure may grow.
 const TOLERANCE: f64 = 1.02;
 
@@ -57,10 +60,10 @@ pub fn serve<A: Arm>(name: &str) {
         "a future's life" => lives::<A>(times),
         _ => panic!("no loop `{name}`"),
     };
-    run(1_000);
+    run(WARM_UP);
     // The clock of debug mode is got ready meanwhile.
     std::thread::sleep(Duration::from_millis(500));
-    run(1_000);
+    run(WARM_UP);
     counted(|| run(TIMES));
 }
 
@@ -103,7 +106,11 @@ fn count(program: &Path, arm: &Spec, name: &str) -> Result<[f64; 2], String> {
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(format!("callgrind counted nothing:\n{said}"));
     }
-    Ok([instructions, allocations].map(|number| number as f64 / TIMES as f64))
+    // Calls are counted from the start, whatever is collected.
+    Ok([
+        instructions as f64 / TIMES as f64,
+        allocations as f64 / (TIMES + 2 * WARM_UP) as f64,
+    ])
 }
 
 /// The instructions outside of the C library in what callgrind wrote, and the

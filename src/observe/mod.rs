@@ -215,7 +215,11 @@ fn judge_unfinished(record: &Arc<Record>, within: Option<Arc<Record>>, within_an
         if within_another {
             frame::leave_to_outer(blamed);
         } else {
+            // As with the creation: what it takes is not the doing of the poll
+            // that drops.
+            let start = clock::tick();
             never_polled::dropped(&blamed);
+            frame::allow(start.elapsed());
         }
     }
 }
