@@ -148,7 +148,9 @@ fn ten_thousand_lost_errors_keep_their_count() {
                 tokio::time::sleep(std::time::Duration::from_millis(1)).await;
             }
         });
-        let seen = never_polled(run.finish());
+        let mut seen = run.finish();
+        // Spawning so many at once may be slow on a busy machine.
+        seen.retain(|seen| seen.kind == ReportKind::UnretrievedError);
         assert!((1..=5).contains(&seen.len()), "{seen:#?}");
         assert_eq!(
             seen.last().map(|seen| seen.count),

@@ -123,6 +123,12 @@ fn was_handed_on(drop_stack: Captured) -> bool {
     let ours = frames
         .iter()
         .position(|frame| dropped_type(&frame.function).is_some_and(is_ours));
+    // An optimised build may lose the scopes of the drop glue in between. Where it
+    // has them at all, their absence leaves open what the future was a part of.
+    let next = ours.and_then(|at| frames.get(at + 1));
+    if next.is_some_and(|f| f.file.is_some() && dropped_type(&f.function).is_none()) {
+        return true;
+    }
     for frame in &frames[ours.map_or(0, |at| at + 1)..] {
         match dropped_type(&frame.function) {
             Some(dropped) if polls_what_is_in_it(dropped) => return true,
