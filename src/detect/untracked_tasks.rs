@@ -59,10 +59,11 @@ pub(crate) fn spawned(record: &Record) {
     thread_local! {
         static LAST: Cell<Option<Id>> = const { Cell::new(None) };
     }
-    let foreign = record
-        .debug()
-        .filter(|debug| Arc::ptr_eq(&debug.scope, Scope::process()));
-    let (Some(debug), Ok(handle)) = (foreign, Handle::try_current()) else {
+    let Some(debug) = record.debug() else { return };
+    if !Arc::ptr_eq(&debug.scope, Scope::process()) {
+        return;
+    }
+    let Ok(handle) = Handle::try_current() else {
         return;
     };
     let id = handle.id();
