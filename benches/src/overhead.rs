@@ -27,7 +27,7 @@ struct Entrant {
     base: usize,
 }
 
-/// The limits of `DESIGN.md`, in nanoseconds over bare.
+/// The limits that the project has set itself, in nanoseconds over bare.
 const LIMITS: &[(&str, &str, f64)] = &[
     ("spawn+join", "off", 0.0),
     ("spawn+join", "production", 40.0),

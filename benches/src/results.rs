@@ -15,7 +15,7 @@ pub struct Section {
     pub budgets: Vec<Budget>,
 }
 
-/// A limit of `DESIGN.md`, and what was measured.
+/// A limit that the project has set itself, and what was measured.
 #[derive(Clone, Debug)]
 pub struct Budget {
     /// What is limited.

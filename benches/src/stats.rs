@@ -53,7 +53,7 @@ pub enum Verdict {
     /// All of the interval is within it.
     Met,
     /// The limit lies inside the interval: this run cannot tell.
-    Even,
+    Undecided,
     /// All of the interval is beyond it.
     NotMet,
 }
@@ -64,7 +64,7 @@ impl Verdict {
         if median.high <= limit {
             Verdict::Met
         } else if median.low <= limit {
-            Verdict::Even
+            Verdict::Undecided
         } else {
             Verdict::NotMet
         }
@@ -85,7 +85,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Verdict::Met => "met",
-            Verdict::Even => "met within the noise",
+            Verdict::Undecided => "undecided",
             Verdict::NotMet => "**not met**",
         })
     }
@@ -119,7 +119,7 @@ mod tests {
             high: 6.0,
         };
         assert_eq!(Verdict::at_most(median, 6.0), Verdict::Met);
-        assert_eq!(Verdict::at_most(median, 4.5), Verdict::Even);
+        assert_eq!(Verdict::at_most(median, 4.5), Verdict::Undecided);
         assert_eq!(Verdict::at_most(median, 3.0), Verdict::NotMet);
         assert_eq!(Verdict::at_least(median, 3.0), Verdict::Met);
         assert_eq!(Verdict::at_least(median, 7.0), Verdict::NotMet);

@@ -92,7 +92,7 @@ fn all() {
          how to read it.\n\n\
          Machine: {}. Load average {before:.1} before the run, {:.1} after it.\n\n\
          ## Budgets\n\n\
-         Of `DESIGN.md`, section 5. In brackets, the interval of the median with 95 % certainty.\n\n{}\n",
+         What the project allows itself. In brackets, the interval of the median with 95 % certainty.\n\n{}\n",
         machine::today(),
         machine::describe(),
         machine::load(),
