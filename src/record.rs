@@ -220,7 +220,7 @@ impl Record {
 
     #[inline]
     pub(crate) fn is(&self, flag: Flag) -> bool {
-        self.flags.load(Relaxed) & flag.0 != 0
+        self.flags.load(Acquire) & flag.0 != 0
     }
 
     /// Sets a flag; true if this call was the one that set it.

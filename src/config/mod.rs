@@ -48,7 +48,7 @@ pub enum StackMode {
 /// Which findings a program is not allowed to make.
 ///
 /// Given by `ASYNC_DEBUG_DENY` or [`Config::deny`]; `#[debug_async::main]` then
-/// exits with a failure if one of them was reported at `WARN` or above.
+/// exits with a failure if one of them was made.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Deny {

@@ -39,7 +39,8 @@ fn has_ended(record: &Record) -> bool {
 
 /// A task was dropped before its end, by a runtime that ends.
 pub(crate) fn dropped(record: &Record, scope: &Scope) {
-    if has_ended(record) {
+    // A runtime that did not wait for its workers drops some tasks too late to tell.
+    if has_ended(record) || scope.is_closed() {
         return;
     }
     let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -48,6 +49,7 @@ pub(crate) fn dropped(record: &Record, scope: &Scope) {
 
 /// What a runtime that has ended dropped.
 pub(crate) fn dropped_by(scope: &Scope) -> Summary {
+    scope.close();
     let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
     left.remove(&scope.id()).unwrap_or_default()
 }

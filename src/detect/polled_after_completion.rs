@@ -14,6 +14,8 @@ const FUSED: &[&str] = &[
 ];
 
 fn may_be_polled_again(type_name: &str) -> bool {
+    let boxed = "core::pin::Pin<alloc::boxed::Box<";
+    let type_name = type_name.strip_prefix(boxed).unwrap_or(type_name);
     let outer = type_name.split_inclusive('<').next().unwrap_or(type_name);
     FUSED.iter().any(|fused| outer.ends_with(fused))
 }

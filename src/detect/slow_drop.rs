@@ -7,11 +7,11 @@ use crate::clock;
 use crate::record::Record;
 use crate::report::{self, Report, ReportKind};
 
-/// Reports a drop that took `own` too long. False if there was an excuse.
+/// Reports a drop that took `own` too long, unless there is an excuse.
 #[cold]
-pub(crate) fn report(record: &Record, own: Duration) -> bool {
+pub(crate) fn report(record: &Record, own: Duration) {
     if excuse::excused() {
-        return false;
+        return;
     }
     let kind = ReportKind::SlowDrop;
     report::raise(kind, Some(record.site()), &record.scope(), || {
@@ -29,5 +29,4 @@ pub(crate) fn report(record: &Record, own: Duration) -> bool {
              `spawn_blocking` to be dropped there",
             )
     });
-    true
 }

@@ -19,11 +19,11 @@ pub(crate) fn judge(elapsed: Duration, told: Duration, threshold: Duration) -> O
     (own >= threshold).then_some(own)
 }
 
-/// Reports a poll that took `own` too long. False if there was an excuse.
+/// Reports a poll that took `own` too long, unless there is an excuse.
 #[cold]
-pub(crate) fn report(record: &Record, own: Duration) -> bool {
+pub(crate) fn report(record: &Record, own: Duration) {
     if excuse::excused() {
-        return false;
+        return;
     }
     let kind = ReportKind::SlowPoll;
     report::raise(kind, Some(record.site()), &record.scope(), || {
@@ -42,7 +42,6 @@ pub(crate) fn report(record: &Record, own: Duration) -> bool {
              with `.slow_ok(duration)`",
             )
     });
-    true
 }
 
 #[cfg(test)]

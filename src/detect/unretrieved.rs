@@ -18,7 +18,9 @@ pub(crate) fn failed(record: &Arc<Record>, end: End) {
         lost(record, None);
         return;
     }
-    if unwanted(record) {
+    // Whoever waits for it is told now; and if they stop waiting, the drop of the
+    // handle says so.
+    if unwanted(record) || record.has(Step::Awaited) {
         return;
     }
     let kept = Arc::clone(record);

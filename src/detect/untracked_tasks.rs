@@ -19,7 +19,7 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// A runtime that is not ours does not say when it ends: without a task for so
 /// many looks, it is taken to have ended.
-const IDLE: u32 = 60;
+const IDLE: u32 = 5;
 
 /// How many of `alive` tasks are not among our `tracked` ones, if it is most.
 fn judge(alive: usize, tracked: usize) -> Option<usize> {

@@ -34,12 +34,13 @@ where
     type Output = Result<T, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, E>> {
+        let address = std::ptr::from_ref(&*self).addr();
         let this = self.project();
         let output = ready!(this.inner.poll(cx));
         if let Err(error) = &output
             && (this.predicate)(error)
         {
-            observe::expect_failure();
+            observe::expect_failure(address, size_of::<Self>());
         }
         Poll::Ready(output)
     }

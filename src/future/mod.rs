@@ -165,7 +165,8 @@ pub trait TrackFuture: Future + Sized {
     /// runs, and it returns an `Err` for which `predicate` is true, nobody has to
     /// look at it.
     ///
-    /// Other errors, and panics, are reported as ever.
+    /// Other errors, and panics, are reported as ever. It must be the very future
+    /// that is spawned: within another, or wrapped once more, it says nothing.
     ///
     /// ```
     /// use std::io;

@@ -51,7 +51,12 @@ impl Mode {
 /// ```
 pub fn set_debug(debug: bool) {
     let mode = if debug { Mode::Debug } else { Mode::Production };
-    scope::with_current(|scope| scope.set_mode(mode));
+    if is_silent() {
+        // In a report hook: the thread's own scope is to stay as it is.
+        Scope::process().set_mode(mode);
+    } else {
+        scope::with_current(|scope| scope.set_mode(mode));
+    }
 }
 
 /// Whether an object created here and now would be in debug mode. asyncio's

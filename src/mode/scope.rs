@@ -24,6 +24,8 @@ pub(crate) struct Scope {
     /// Set when the runtime is about to be dropped: what its tasks lose from now
     /// on is in the shutdown summary.
     ending: AtomicBool,
+    /// Set when it has been, and its summary was made.
+    closed: AtomicBool,
     /// How many findings of each kind, repeats included.
     found: [AtomicU64; ReportKind::ALL.len()],
     /// How many of them were of level `WARN` or above.
@@ -44,6 +46,7 @@ impl Scope {
             settings: Settings::new(config),
             tasks: AtomicUsize::new(0),
             ending: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
             found: std::array::from_fn(|_| AtomicU64::new(0)),
             severe: AtomicU64::new(0),
             lines: Mutex::new(Vec::new()),
@@ -96,6 +99,15 @@ impl Scope {
 
     pub(crate) fn end(&self) {
         self.ending.store(true, Relaxed);
+    }
+
+    /// It has ended, and what it left has been told.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Relaxed);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Relaxed)
     }
 
     pub(crate) fn is_ending(&self) -> bool {

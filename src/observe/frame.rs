@@ -121,20 +121,20 @@ pub(super) fn may_block() -> bool {
 }
 
 thread_local! {
-    /// The future that a task runs has just failed as was expected of it.
-    static EXPECTED: Cell<bool> = const { Cell::new(false) };
+    /// The future that has just failed as was expected of it: its address and size,
+    /// by which a task tells whether it is what it runs.
+    static EXPECTED: Cell<Option<(usize, usize)>> = const { Cell::new(None) };
 }
 
 /// Notes that the poll in progress gives an error that is no news.
-pub(crate) fn expect_failure() {
-    let _ = EXPECTED.try_with(|expected| expected.set(true));
+pub(crate) fn expect_failure(address: usize, size: usize) {
+    let _ = EXPECTED.try_with(|expected| expected.set(Some((address, size))));
 }
 
-/// Whether the poll in progress has given an error that is no news.
-pub(crate) fn take_expected() -> bool {
-    EXPECTED
-        .try_with(|expected| expected.take())
-        .unwrap_or(false)
+/// Whether this future has just given an error that is no news.
+pub(crate) fn was_expected(address: usize, size: usize) -> bool {
+    let last = EXPECTED.try_with(Cell::take).ok().flatten();
+    last == Some((address, size))
 }
 
 struct Dropping {
@@ -175,6 +175,7 @@ pub(super) fn begin_drop(record: &Arc<Record>) {
     }
     let around = replace(Within {
         dropping: true,
+        may_block: get().may_block,
         ..Within::NOTHING
     });
     let start = debug.map(|_| clock::tick());

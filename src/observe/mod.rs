@@ -7,7 +7,7 @@ mod frame;
 
 #[cfg(feature = "rt-multi-thread")]
 pub(crate) use self::frame::allow;
-pub(crate) use self::frame::{expect_failure, take_expected};
+pub(crate) use self::frame::{expect_failure, was_expected};
 
 use std::panic::Location;
 use std::sync::Arc;
@@ -175,9 +175,11 @@ impl<'a> Timing<'a> {
         let mut within = self.frame.take().map_or(Within::NOTHING, Frame::leave);
         self.debug.polled_for(elapsed);
         if let Some(own) = slow_poll::judge(elapsed, within.told, self.debug.slow_poll()) {
-            if !frame::may_block() && slow_poll::report(self.record, own) {
-                within.told = elapsed;
+            if !frame::may_block() {
+                slow_poll::report(self.record, own);
             }
+            // Told or excused: those around it have nothing to add.
+            within.told = elapsed;
         } else if self.debug.has_own_threshold() {
             // What is allowed here is not the fault of those around it either.
             within.told = elapsed;
@@ -203,7 +205,9 @@ fn judge_unfinished(record: &Arc<Record>, within: Option<Arc<Record>>, within_an
         return;
     }
     let scope = record.scope();
-    if scope.is_ending() {
+    // A future that goes down with the runtime is judged as ever: it may have been
+    // kept in something that only then comes to its end.
+    if scope.is_ending() && record.object() != Object::Future {
         if unfinished_task && record.debug().is_none() {
             pending_at_shutdown::dropped(record, &scope);
         }
@@ -237,9 +241,10 @@ fn ended(record: &Arc<Record>) {
     let (Some(debug), Some(elapsed)) = (record.debug(), dropped.elapsed) else {
         return;
     };
-    if let Some(own) = slow_poll::judge(elapsed, dropped.told, debug.slow_poll())
-        && slow_drop::report(record, own)
-    {
+    if let Some(own) = slow_poll::judge(elapsed, dropped.told, debug.slow_poll()) {
+        if !frame::may_block() {
+            slow_drop::report(record, own);
+        }
         frame::pass_on_told(elapsed);
     }
 }

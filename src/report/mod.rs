@@ -34,7 +34,7 @@ pub use crate::stack::{Frame, Stack};
 
 pub(crate) use self::context::Context;
 pub(crate) use self::reporter::{
-    Deferred, Until, defer, every, flush_at_end, raise, raise_at, raise_once,
+    Deferred, Until, defer, every, flush_all_at_end, flush_at_end, raise, raise_at, raise_once,
 };
 
 use std::fmt;

@@ -212,6 +212,11 @@ pub(crate) fn flush_at_end(scope: &Arc<Scope>) {
     flush(Until::End, Some(scope.id()));
 }
 
+/// Hands on all that there is to tell, and judges all of it.
+pub(crate) fn flush_all_at_end() {
+    flush(Until::End, None);
+}
+
 /// See [`super::flush`].
 pub(super) fn flush(until: Until, scope: Option<u64>) {
     if IS_REPORTER.try_with(Cell::get).unwrap_or(false) {

@@ -154,12 +154,14 @@ impl Builder {
         worker_threads(val: usize);
         #[track_caller]
         max_blocking_threads(val: usize);
+        #[track_caller]
         name(val: impl Into<String>);
         thread_name(val: impl Into<String>);
         thread_stack_size(val: usize);
         thread_keep_alive(duration: Duration);
         #[track_caller]
         global_queue_interval(val: u32);
+        #[track_caller]
         event_interval(val: u32);
     }
 
@@ -221,7 +223,7 @@ impl Builder {
             _ if mode::is_silent() => Mode::Off,
             (Some(true), _) => Mode::Debug,
             (Some(false), _) => Mode::Production,
-            (None, Some(SwitchedTo::Off)) => Mode::Off,
+            (None, Some(SwitchedTo::Off)) if self.is_test => Mode::Off,
             (None, _) if self.is_test => Mode::Debug,
             // As the process is: `set_debug` may have been called before.
             (None, _) => Scope::process().mode(),

@@ -74,19 +74,21 @@ fn run<R: Runs, F: Future>(
     (output, scope)
 }
 
-/// The findings that are denied, as a line to read, if there are any.
-fn denied(scope: &Scope) -> Option<String> {
+/// The findings that are denied, as a line to read, if there are any: those of the
+/// runtime, and those that were made outside of any.
+fn denied(scope: &Arc<Scope>) -> Option<String> {
     let deny = &scope.settings().deny;
-    let found: Vec<(ReportKind, u64)> = match deny {
-        Deny::Nothing => return None,
-        Deny::All if scope.severe() == 0 => return None,
-        _ => scope
-            .found()
-            .into_iter()
-            .filter(|(kind, _)| deny.denies(*kind))
-            .collect(),
-    };
-    (!found.is_empty()).then(|| list(&found))
+    if *deny == Deny::Nothing {
+        return None;
+    }
+    report::flush_all_at_end();
+    let scopes = [scope, Scope::process()];
+    if *deny == Deny::All && scopes.iter().all(|scope| scope.severe() == 0) {
+        return None;
+    }
+    let found = scopes.iter().flat_map(|scope| scope.found());
+    let denied: Vec<_> = found.filter(|(kind, _)| deny.denies(*kind)).collect();
+    (!denied.is_empty()).then(|| list(&denied))
 }
 
 fn list(found: &[(ReportKind, u64)]) -> String {

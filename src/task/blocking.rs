@@ -63,7 +63,7 @@ impl<F> Call<F> {
         };
         match catch_unwind(AssertUnwindSafe(|| observe::call(record, f))) {
             Ok(output) => {
-                outcome::returned::<R, ByType>(record, &output);
+                outcome::returned::<R, ByType>(record, &output, false);
                 output
             }
             Err(payload) => {

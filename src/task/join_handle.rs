@@ -90,6 +90,10 @@ impl<T> JoinHandle<T> {
     /// is then taken as looked at.
     pub fn into_tokio(mut self) -> tokio::task::JoinHandle<T> {
         self.mark_read();
+        if let Some(record) = &self.record {
+            // Whoever has it may abort it in ways that go unseen.
+            record.set(Flag::DISCARDED);
+        }
         match self.inner.take() {
             Some(inner) => inner,
             None => unreachable!("only `into_tokio` takes it, and takes `self`"),

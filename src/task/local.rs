@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use super::JoinHandle;
 use super::outcome::ByType;
 use super::tracked::TrackedTask;
+use crate::mode;
 use crate::record::{Object, Record};
 
 /// Spawns a task on the current [`LocalSet`] or local runtime, as
@@ -72,6 +73,16 @@ impl LocalSet {
     {
         let (task, record) = local_task(future, Location::caller());
         JoinHandle::new::<ByType>(self.inner.spawn_local(task), record)
+    }
+}
+
+impl LocalSet {
+    /// See [`tokio::task::LocalSet::block_on`]. What it runs obeys the switch of
+    /// that runtime.
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, rt: &tokio::runtime::Runtime, future: F) -> F::Output {
+        let _entered = mode::enter(Some(mode::scope_of(rt.handle())));
+        self.inner.block_on(rt, future)
     }
 }
 

@@ -14,7 +14,6 @@ use std::sync::Arc;
 
 use crate::detect::unretrieved;
 use crate::name;
-use crate::observe;
 use crate::panics;
 use crate::record::{End, Flag, Record, Step};
 
@@ -83,12 +82,12 @@ fn variant<T>(value: &T) -> Option<u64> {
 }
 
 /// A task has returned.
-pub(super) fn returned<T, P: Probe<T>>(record: &Arc<Record>, output: &T) {
+pub(super) fn returned<T, P: Probe<T>>(record: &Arc<Record>, output: &T, expected: bool) {
     record.take(Step::Done);
     if !P::is_error(output) {
         return;
     }
-    if observe::take_expected() {
+    if expected {
         record.set(Flag::EXPECTED);
         return;
     }

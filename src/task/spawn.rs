@@ -76,9 +76,11 @@ macro_rules! __debug_async_spawn_seen {
     ($future:expr, $name:expr) => {{
         #[allow(unused_imports)]
         use $crate::__private::{SeenByDebug as _, SeenByType as _};
+        // As written: the name may look at what the future then takes.
+        let name = $name;
         let future = $future;
         let output = $crate::__private::OutputOf::of(&future);
-        $crate::__private::spawn_probed(future, $name, (&output).probe())
+        $crate::__private::spawn_probed(future, name, (&output).probe())
     }};
 }
 

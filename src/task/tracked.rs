@@ -66,7 +66,7 @@ impl<F: Future, P: Probe<F::Output>> Future for TrackedTask<F, P> {
         if this.watch.record().is_none() {
             return this.inner.poll(cx);
         }
-        observe::take_expected();
+        let inner = (std::ptr::from_ref(&*this.inner).addr(), size_of::<F>());
         let poll = AssertUnwindSafe(|| this.watch.poll(|| this.inner.poll(cx)));
         let result = catch_unwind(poll);
         let Some(record) = this.watch.record() else {
@@ -75,7 +75,8 @@ impl<F: Future, P: Probe<F::Output>> Future for TrackedTask<F, P> {
         match result {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(output)) => {
-                outcome::returned::<_, P>(record, &output);
+                let expected = P::is_error(&output) && observe::was_expected(inner.0, inner.1);
+                outcome::returned::<_, P>(record, &output, expected);
                 Poll::Ready(output)
             }
             // tokio catches it in turn, and sees it as if we were not here.

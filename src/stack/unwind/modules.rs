@@ -116,7 +116,9 @@ impl Object<'_> {
                 .find(|segment| segment.contains(&start))?
                 .end;
         let frames_table = self.table(&frames)?;
-        let relative = |range: Range<u64>| range.start - self.base..range.end - self.base;
+        let relative = |range: Range<u64>| {
+            range.start.wrapping_sub(self.base)..range.end.wrapping_sub(self.base)
+        };
         let sections = ExplicitModuleSectionInfo {
             base_svma: 0,
             eh_frame_svma: Some(relative(frames)),

@@ -47,10 +47,10 @@ pub(super) fn here() -> Here {
     // stack and no flags.
     unsafe {
         std::arch::asm!(
+            "mov {lr}, x30",
             "adr {pc}, .",
             "mov {sp}, sp",
             "mov {fp}, x29",
-            "mov {lr}, x30",
             pc = out(reg) pc,
             sp = out(reg) sp,
             fp = out(reg) fp,
