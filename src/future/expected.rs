@@ -37,10 +37,9 @@ where
         let address = std::ptr::from_ref(&*self).addr();
         let this = self.project();
         let output = ready!(this.inner.poll(cx));
-        if let Err(error) = &output
-            && (this.predicate)(error)
-        {
-            observe::expect_failure(address, size_of::<Self>());
+        if let Err(error) = &output {
+            let expected = (this.predicate)(error);
+            observe::expect_failure(expected.then_some((address, size_of::<Self>())));
         }
         Poll::Ready(output)
     }

@@ -126,9 +126,10 @@ thread_local! {
     static EXPECTED: Cell<Option<(usize, usize)>> = const { Cell::new(None) };
 }
 
-/// Notes that the poll in progress gives an error that is no news.
-pub(crate) fn expect_failure(address: usize, size: usize) {
-    let _ = EXPECTED.try_with(|expected| expected.set(Some((address, size))));
+/// Notes which future has just given an error that is no news, or that the last one
+/// to fail gave another.
+pub(crate) fn expect_failure(future: Option<(usize, usize)>) {
+    let _ = EXPECTED.try_with(|expected| expected.set(future));
 }
 
 /// Whether this future has just given an error that is no news.
