@@ -5,6 +5,7 @@
 //! measured against the system's clock first; a thread of its own does that when
 //! debug mode is first used, and till then the system's clock stands in.
 
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Once, OnceLock};
 use std::time::Duration;
@@ -18,12 +19,14 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// A point in time, cheap to take.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Tick {
-    Counter(u64),
-    System(Instant),
-}
+/// A point in time, cheap to take. One word, and never zero, so that a place for
+/// one can be an atomic that says "none".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tick(NonZeroU64);
+
+/// Set in a tick of the system's clock, which counts nanoseconds. The processor's
+/// counter does not come so far.
+const SYSTEM: u64 = 1 << 63;
 
 static COUNTER: OnceLock<quanta::Clock> = OnceLock::new();
 
@@ -31,20 +34,47 @@ static COUNTER: OnceLock<quanta::Clock> = OnceLock::new();
 #[inline]
 pub(crate) fn tick() -> Tick {
     match COUNTER.get() {
-        Some(clock) => Tick::Counter(clock.raw()),
-        None => Tick::System(now()),
+        Some(clock) => Tick::new(clock.raw()),
+        None => Tick::new(system_nanos() | SYSTEM),
     }
 }
 
+#[cold]
+fn system_nanos() -> u64 {
+    static FIRST: OnceLock<Instant> = OnceLock::new();
+    FIRST.get_or_init(now).elapsed().as_nanos() as u64
+}
+
 impl Tick {
+    #[inline]
+    fn new(raw: u64) -> Tick {
+        Tick(NonZeroU64::new(raw).unwrap_or(NonZeroU64::MIN))
+    }
+
     /// How long ago it was.
     #[inline]
     pub(crate) fn elapsed(self) -> Duration {
-        match (self, COUNTER.get()) {
-            (Tick::Counter(start), Some(clock)) => clock.delta(start, clock.raw()),
-            (Tick::System(start), _) => start.elapsed(),
-            (Tick::Counter(_), None) => unreachable!("the counter is there for good"),
+        match COUNTER.get() {
+            Some(clock) if self.0.get() & SYSTEM == 0 => clock.delta(self.0.get(), clock.raw()),
+            _ => self.system_elapsed(),
         }
+    }
+
+    #[cold]
+    fn system_elapsed(self) -> Duration {
+        Duration::from_nanos(system_nanos().saturating_sub(self.0.get() & !SYSTEM))
+    }
+
+    /// As a word, which is not zero.
+    #[inline]
+    pub(crate) fn to_bits(self) -> u64 {
+        self.0.get()
+    }
+
+    /// What [`to_bits`](Tick::to_bits) gave; zero is none.
+    #[inline]
+    pub(crate) fn from_bits(bits: u64) -> Option<Tick> {
+        NonZeroU64::new(bits).map(Tick)
     }
 }
 
@@ -132,7 +162,8 @@ mod tests {
             std::thread::yield_now();
         }
         let late = tick();
-        assert!(matches!(late, Tick::Counter(_)));
+        assert_eq!(late.to_bits() & SYSTEM, 0);
+        assert_eq!(Tick::from_bits(late.to_bits()), Some(late));
         let start = now();
         while late.elapsed() < Duration::from_millis(2) {}
         // The two clocks agree within a fifth, whatever the machine is doing.

@@ -60,6 +60,8 @@ kinds! {
     /// One poll took longer than the threshold: it blocked its thread. asyncio:
     /// `slow_callback_duration`.
     SlowPoll, "slow_poll", WARN;
+    /// A poll has been running for long, and still is: it blocks its thread.
+    Blocked, "blocked", WARN;
     /// Dropping a future took longer than the threshold.
     SlowDrop, "slow_drop", WARN;
     /// A future was polled again after it had completed.

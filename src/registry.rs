@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use slab::Slab;
 
-use crate::record::Record;
+use crate::record::{Debugged, Record};
 
 const SHARDS: usize = 32;
 
@@ -54,6 +54,19 @@ pub(crate) fn leave(record: &Record) {
     if record.object().is_task() {
         debug.scope.task_ended();
     }
+}
+
+/// Where a record is kept; zero: nowhere.
+#[inline]
+pub(crate) fn place(debug: &Debugged) -> u64 {
+    debug.place.load(Relaxed)
+}
+
+/// The record that is kept at a place now.
+pub(crate) fn at(place: u64) -> Option<Arc<Record>> {
+    let place = place.checked_sub(1)? as usize;
+    let (key, index) = (place / SHARDS, place % SHARDS);
+    shard(index).get(key).map(Arc::clone)
 }
 
 /// Every living record that `wanted` says yes to. `wanted` runs under a lock and

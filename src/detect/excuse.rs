@@ -7,6 +7,72 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Wake, Waker};
 
 use crate::clock;
+use crate::kind::ReportKind;
+use crate::mode::Scope;
+use crate::report::{self, Deferred, Frame, Live, Report, Until};
+use crate::site::Site;
+
+/// Reports a block, unless the stack that was seen meanwhile shows that it held
+/// nobody up. That takes symbols, so the reporter's thread looks.
+pub(super) fn raise_unless_in_place(
+    kind: ReportKind,
+    site: Option<&'static Site>,
+    scope: &Arc<Scope>,
+    live: Option<Live>,
+    make: impl FnOnce() -> Report,
+) {
+    let Some(live) = live else {
+        report::raise(kind, site, scope, make);
+        return;
+    };
+    report::defer(kind, None, scope, || {
+        let stack = live.stack;
+        Deferred {
+            report: make().seen_live(live),
+            due: clock::now(),
+            until: Until::Grace,
+            stands: Box::new(move || Place::of(&stack.frames()) != Place::MayBlock),
+        }
+    });
+}
+
+/// What a thread was doing for tokio, by the stack that it was seen with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Polling a task, or the future of a `block_on`.
+    Poll,
+    /// Running a closure that may block.
+    MayBlock,
+    /// Nothing, as far as can be seen.
+    Elsewhere,
+}
+
+impl Place {
+    /// That of the innermost frame which tells.
+    pub(crate) fn of(frames: &[Frame]) -> Place {
+        let told = frames.iter().find_map(|frame| Place::told_by(&frame.function));
+        told.unwrap_or(Place::Elsewhere)
+    }
+
+    fn told_by(function: &str) -> Option<Place> {
+        let function = function.trim_start_matches('<');
+        let inside = function.strip_prefix("tokio::")?;
+        if inside.contains("block_in_place") || inside.starts_with("runtime::blocking::") {
+            Some(Place::MayBlock)
+        } else if POLLS.iter().any(|path| inside.starts_with(path)) {
+            Some(Place::Poll)
+        } else {
+            None
+        }
+    }
+}
+
+const POLLS: &[&str] = &[
+    "runtime::scheduler::multi_thread::worker::",
+    "runtime::scheduler::current_thread::",
+    "runtime::task::",
+    "task::local::",
+];
 
 /// Whether a poll on this thread that just took long did not hold anything up.
 ///
@@ -39,13 +105,13 @@ fn worker_moved_on() -> bool {
 
 /// A debugger stops threads at will.
 #[cfg(target_os = "linux")]
-fn being_debugged() -> bool {
+pub(crate) fn being_debugged() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     tracer(&status).is_some_and(|pid| pid != 0)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn being_debugged() -> bool {
+pub(crate) fn being_debugged() -> bool {
     false
 }
 
@@ -59,8 +125,31 @@ fn tracer(status: &str) -> Option<u32> {
         .ok()
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn the_innermost_frame_that_tells_decides() {
+        let place = |functions: &[&str]| {
+            let frame = |function: &&str| Frame::new((*function).to_owned(), None);
+            Place::of(&functions.iter().map(frame).collect::<Vec<_>>())
+        };
+        let worker = [
+            "tokio::runtime::scheduler::multi_thread::worker::run",
+            "tokio::runtime::blocking::pool::Inner::run",
+        ];
+        assert_eq!(place(&[&["app::f", "tokio::runtime::task::raw::poll"], &worker[..]].concat()), Place::Poll);
+        let in_place = "tokio::runtime::scheduler::multi_thread::worker::block_in_place";
+        assert_eq!(place(&[&["app::f", in_place], &worker[..]].concat()), Place::MayBlock);
+        let blocking = "<tokio::runtime::blocking::task::BlockingTask<T> as core::future::future::Future>::poll";
+        assert_eq!(place(&["app::f", "tokio::runtime::runtime::Runtime::block_on", blocking]), Place::MayBlock);
+        assert_eq!(place(&["app::f", "std::rt::lang_start"]), Place::Elsewhere);
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod linux_tests {
     #[test]
     fn the_tracer_is_read() {
         assert_eq!(

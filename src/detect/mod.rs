@@ -1,5 +1,6 @@
 //! The findings, a file each: when it is one, what the report says, what to do.
 
+pub(crate) mod blocked;
 pub(crate) mod excuse;
 pub(crate) mod large_future;
 pub(crate) mod never_polled;

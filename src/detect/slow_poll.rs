@@ -1,11 +1,13 @@
 //! `slow_poll`: one poll blocked its thread.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::excuse;
 use crate::clock;
-use crate::record::Record;
-use crate::report::{self, Report, ReportKind};
+use crate::mode::Scope;
+use crate::record::{Debugged, Record};
+use crate::report::{Live, Report, ReportKind};
 
 /// How much of a poll is its own fault, if that is too much: `told` of it has been
 /// told of, or allowed, in the futures within.
@@ -19,30 +21,50 @@ pub(crate) fn judge(elapsed: Duration, told: Duration, threshold: Duration) -> O
     (own >= threshold).then_some(own)
 }
 
-/// Reports a poll that took `own` too long, unless there is an excuse.
+/// Reports a poll that took `own` too long, unless there is an excuse. `live`: what
+/// was seen of it while it ran.
 #[cold]
-pub(crate) fn report(record: &Record, own: Duration) {
-    if excuse::excused() {
+pub(crate) fn report(record: &Record, own: Duration, live: Option<Live>) {
+    let threshold = record.debug().map_or(own, Debugged::slow_poll);
+    if own < threshold || excuse::excused() {
         return;
     }
-    let kind = ReportKind::SlowPoll;
-    report::raise(kind, Some(record.site()), &record.scope(), || {
-        let message = format!(
-            "one poll of {} took {}: it blocked its thread ({})",
-            super::subject(record),
-            clock::human(own),
-            super::origin(record),
-        );
-        Report::about(record, kind, message)
+    let doing = live.as_ref().map_or("", Live::in_words);
+    let message = format!(
+        "one poll of {} took {}{doing}: it blocked its thread ({})",
+        super::subject(record),
+        clock::human(own),
+        super::origin(record),
+    );
+    let make = || {
+        Report::about(record, ReportKind::SlowPoll, message)
             .took(own)
             .in_task(tokio::task::try_id())
-            .help_with(
-                "no other task of this thread could run meanwhile: do what blocks in \
-             `spawn_blocking`, split long computations with `yield_now().await`, or allow it \
-             with `.slow_ok(duration)`",
-            )
-    });
+            .help_with(HELP)
+    };
+    excuse::raise_unless_in_place(ReportKind::SlowPoll, Some(record.site()), &record.scope(), live, make);
 }
+
+/// Reports that a worker was kept from its other tasks, by a future that is not
+/// tracked.
+pub(crate) fn report_worker(scope: &Arc<Scope>, worker: &str, elapsed: Duration, live: Live) {
+    let doing = live.in_words();
+    let message = format!(
+        "one poll of a task that is not tracked took about {}{doing}: it blocked {worker}",
+        clock::human(elapsed)
+    );
+    let make = || {
+        Report::new(ReportKind::SlowPoll, scope, message)
+            .took(elapsed)
+            .in_task(live.task)
+            .help_with(HELP)
+    };
+    excuse::raise_unless_in_place(ReportKind::SlowPoll, None, scope, Some(live), make);
+}
+
+pub(super) const HELP: &str = "no other task of this thread could run meanwhile: do what blocks in \
+     `spawn_blocking`, split long computations with `yield_now().await`, or allow it \
+     with `.slow_ok(duration)`";
 
 #[cfg(test)]
 mod tests {

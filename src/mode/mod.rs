@@ -10,6 +10,7 @@ mod scope;
 pub(crate) use self::runtimes::{began, ended, scope_of};
 pub(crate) use self::scope::{Entered, Scope, enter, is_silent, silence_this_thread, stay_in};
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// What is on.
@@ -57,6 +58,18 @@ pub fn set_debug(debug: bool) {
     } else {
         scope::with_current(|scope| scope.set_mode(mode));
     }
+    if debug && let Some(switched_on) = SWITCHED_ON.get() {
+        switched_on();
+    }
+}
+
+/// What is to be done when debug mode is switched on at run time.
+static SWITCHED_ON: OnceLock<fn()> = OnceLock::new();
+
+/// Has `f` called whenever debug mode is switched on by [`set_debug`]. Only the first
+/// call has an effect.
+pub(crate) fn when_switched_on(f: fn()) {
+    let _ = SWITCHED_ON.set(f);
 }
 
 /// Whether an object created here and now would be in debug mode. asyncio's
@@ -78,7 +91,8 @@ pub(crate) fn current() -> Mode {
 /// ([`TrackedFuture::slow_ok`](crate::future::TrackedFuture::slow_ok)).
 ///
 /// ```
-/// use std::time::Duration;
+/// use std::sync::OnceLock;
+use std::time::Duration;
 /// debug_async::set_slow_poll(Duration::from_millis(250));
 /// ```
 pub fn set_slow_poll(threshold: Duration) {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::clock::{self, Tick};
 use crate::record::{Record, Step};
+use crate::watchdog::{self, Showing, Taken};
 
 /// What is known of the innermost poll or drop in progress.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,6 +23,10 @@ pub(super) struct Within {
     dropping: bool,
     /// This thread is there to be blocked.
     may_block: bool,
+    /// One of the polls in progress may take longer than others.
+    lenient: bool,
+    /// How many polls are in progress.
+    depth: u32,
 }
 
 thread_local! {
@@ -36,6 +41,8 @@ impl Within {
         span_told: false,
         dropping: false,
         may_block: false,
+        lenient: false,
+        depth: 0,
     };
 }
 
@@ -49,64 +56,131 @@ fn get() -> Within {
     WITHIN.try_with(Cell::get).unwrap_or_default()
 }
 
-/// A poll in progress.
+/// A poll in progress, or a call that may block.
+///
+/// It looks at the thread-local twice: as it begins and as it ends.
 pub(super) struct Frame {
     around: Within,
+    start: Tick,
+    showing: Option<Showing>,
+    ended: bool,
 }
 
 impl Frame {
+    /// A poll begins, of the thing that the registry keeps at `place`. `lenient`: it
+    /// may take longer than others.
     #[inline]
-    pub(super) fn enter() -> Frame {
+    pub(super) fn enter(place: u64, lenient: bool) -> Frame {
         let around = get();
+        let lenient = lenient || around.lenient;
         replace(Within {
+            depth: around.depth + 1,
+            lenient,
             may_block: around.may_block,
             ..Within::NOTHING
         });
-        Frame { around }
-    }
-
-    /// That of a call that may block.
-    pub(super) fn enter_blocking() -> Frame {
+        let start = clock::tick();
+        let slot = if around.may_block {
+            None
+        } else {
+            watchdog::slot()
+        };
+        let outermost = around.depth == 0;
         Frame {
-            around: replace(Within {
-                may_block: true,
-                ..Within::NOTHING
-            }),
+            around,
+            start,
+            showing: slot.map(|slot| Showing::begin(slot, start, place, outermost, lenient)),
+            ended: false,
         }
     }
 
-    /// Ends it, and gives what is known from further in.
+    /// A call begins that may block.
+    pub(super) fn enter_blocking() -> Frame {
+        let around = get();
+        replace(Within {
+            depth: around.depth + 1,
+            may_block: true,
+            ..Within::NOTHING
+        });
+        Frame {
+            around,
+            start: clock::tick(),
+            showing: None,
+            ended: false,
+        }
+    }
+
+    /// Ends it. `judge` is asked how much of the time has been told of or is allowed,
+    /// given the time that it took and what is known from further in.
     #[inline]
-    pub(super) fn leave(self) -> Within {
-        get()
+    pub(super) fn leave(&mut self, judge: impl FnOnce(&Frame, Duration, Within) -> Duration) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        let elapsed = self.start.elapsed();
+        let within = get();
+        let told = judge(self, elapsed, within);
+        match self.showing {
+            Some(showing) if told > Duration::ZERO => showing.end_told(clock::tick()),
+            Some(showing) => showing.end(),
+            None => {}
+        }
+        replace(Within {
+            told: self.around.told + told,
+            span_told: self.around.span_told || within.span_told,
+            ..self.around
+        });
+    }
+
+    /// Whether what runs in it may block.
+    pub(super) fn may_block(&self) -> bool {
+        self.around.may_block
+    }
+
+    /// What was seen of it while it ran.
+    pub(super) fn taken(&self) -> Option<Taken> {
+        self.showing?.taken(self.start)
+    }
+
+    /// Whether it was told of while it ran.
+    pub(super) fn was_told(&self) -> bool {
+        self.showing.is_some_and(Showing::was_told)
+    }
+
+    pub(super) fn start(&self) -> Tick {
+        self.start
     }
 }
 
 impl Drop for Frame {
     #[inline]
     fn drop(&mut self) {
-        replace(self.around);
+        if !self.ended {
+            self.showing.inspect(|showing| showing.end());
+            replace(self.around);
+        }
     }
 }
 
-/// Tells the frame around what this one knew.
-#[inline]
-pub(super) fn pass_on(within: Within) {
-    if within.told > Duration::ZERO || within.span_told {
-        let around = get();
-        replace(Within {
-            told: around.told + within.told,
-            span_told: around.span_told || within.span_told,
-            ..around
-        });
-    }
+/// Whether a span that was left entered has been reported further in.
+pub(super) fn span_was_told() -> bool {
+    get().span_told
+}
+
+/// Says so.
+pub(super) fn tell_span() {
+    replace(Within {
+        span_told: true,
+        ..get()
+    });
 }
 
 /// Tells the frame around of time that has been reported.
 pub(super) fn pass_on_told(told: Duration) {
-    pass_on(Within {
-        told,
-        ..Within::NOTHING
+    let around = get();
+    replace(Within {
+        told: around.told + told,
+        ..around
     });
 }
 
@@ -174,10 +248,12 @@ pub(super) fn begin_drop(record: &Arc<Record>) {
     if debug.is_none() && record.has(Step::Polled) {
         return;
     }
-    let around = replace(Within {
+    let around = get();
+    replace(Within {
         dropping: true,
-        may_block: get().may_block,
-        ..Within::NOTHING
+        told: Duration::ZERO,
+        span_told: false,
+        ..around
     });
     let start = debug.map(|_| clock::tick());
     let dropping = Dropping {

@@ -13,8 +13,8 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::task::Poll;
 
-use self::frame::{Frame, Within};
-use crate::clock::{self, Tick};
+use self::frame::Frame;
+use crate::clock;
 use crate::detect::{
     never_polled, pending_at_shutdown, polled_after_completion, slow_drop, slow_poll,
     span_across_await,
@@ -23,6 +23,7 @@ use crate::mode::Scope;
 use crate::panics;
 use crate::record::{Debugged, Object, Record, Step};
 use crate::registry;
+use crate::watchdog;
 
 /// What a wrapper holds: the record of what it wraps, or nothing.
 ///
@@ -128,18 +129,17 @@ fn poll_debugged<R>(record: &Record, debug: &Debugged, poll: impl FnOnce() -> Po
     let span = span_across_await::current_span();
     let timing = Timing::begin(record, debug);
     let result = poll();
-    let mut within = timing.end();
-
     if result.is_ready() {
         record.take(Step::Done);
-    } else if !within.span_told {
-        let now = span_across_await::current_span();
-        if span_across_await::judge(span.as_ref(), now.as_ref()) {
-            span_across_await::report(record);
-            within.span_told = true;
-        }
+    } else if let now = span_across_await::current_span()
+        && now != span
+        && !frame::span_was_told()
+        && span_across_await::judge(span.as_ref(), now.as_ref())
+    {
+        span_across_await::report(record);
+        frame::tell_span();
     }
-    frame::pass_on(within);
+    drop(timing);
     result
 }
 
@@ -147,54 +147,46 @@ fn poll_debugged<R>(record: &Record, debug: &Debugged, poll: impl FnOnce() -> Po
 struct Timing<'a> {
     record: &'a Record,
     debug: &'a Debugged,
-    frame: Option<Frame>,
-    start: Tick,
+    frame: Frame,
 }
 
 impl<'a> Timing<'a> {
     #[inline]
     fn begin(record: &'a Record, debug: &'a Debugged) -> Timing<'a> {
         debug.poll_begins();
+        let place = registry::place(debug);
         Timing {
             record,
             debug,
-            frame: Some(Frame::enter()),
-            start: clock::tick(),
+            frame: Frame::enter(place, debug.has_own_threshold()),
         }
-    }
-
-    /// Ends it, and gives what the poll around is to know.
-    #[inline]
-    fn end(mut self) -> Within {
-        self.finish()
-    }
-
-    #[inline]
-    fn finish(&mut self) -> Within {
-        let elapsed = self.start.elapsed();
-        let mut within = self.frame.take().map_or(Within::NOTHING, Frame::leave);
-        self.debug.polled_for(elapsed);
-        if let Some(own) = slow_poll::judge(elapsed, within.told, self.debug.slow_poll()) {
-            if !frame::may_block() {
-                slow_poll::report(self.record, own);
-            }
-            // Told or excused: those around it have nothing to add.
-            within.told = elapsed;
-        } else if self.debug.has_own_threshold() {
-            // What is allowed here is not the fault of those around it either.
-            within.told = elapsed;
-        }
-        within
     }
 }
 
 impl Drop for Timing<'_> {
     #[inline]
     fn drop(&mut self) {
-        if self.frame.is_some() {
-            let within = self.finish();
-            frame::pass_on(within);
-        }
+        let Timing {
+            record,
+            debug,
+            frame,
+        } = self;
+        frame.leave(|frame, elapsed, within| {
+            debug.polled_for(elapsed);
+            if let Some(own) = slow_poll::judge(elapsed, within.told, debug.slow_poll()) {
+                if !frame.may_block() && !frame.was_told() {
+                    let stalled = watchdog::stalled_since(frame.start());
+                    slow_poll::report(record, own.saturating_sub(stalled), frame.taken());
+                }
+                // Told or excused: those around it have nothing to add.
+                elapsed
+            } else if debug.has_own_threshold() {
+                // What is allowed here is not the fault of those around it either.
+                elapsed
+            } else {
+                within.told
+            }
+        });
     }
 }
 

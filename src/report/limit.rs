@@ -1,6 +1,9 @@
 //! Repeats: the 1st, the 10th, the 100th, … are told, the rest at the end.
 
-use super::{Report, ReportKind, sink};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::{Frame, Report, ReportKind, sink};
 use crate::mode::Scope;
 use crate::site::{self, Site};
 
@@ -16,6 +19,27 @@ pub(super) fn admits(before: u64, after: u64) -> bool {
     power <= after
 }
 
+/// What was found where nothing is tracked, by the place that was seen, with how often
+/// it was found and how often it had been when it was last told.
+static ELSEWHERE: Mutex<BTreeMap<(ReportKind, String), (u64, u64)>> = Mutex::new(BTreeMap::new());
+
+/// Counts a finding that has no site, and gives its count to the report. False if it
+/// is one of many.
+pub(super) fn admits_elsewhere(report: &mut Report) -> bool {
+    let Some(place) = report.blocked_at.as_ref().map(Frame::to_string) else {
+        return true;
+    };
+    let mut elsewhere = ELSEWHERE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (found, told) = elsewhere.entry((report.kind, place)).or_default();
+    *found += 1;
+    report.count = *found;
+    let admitted = admits(*found - 1, *found);
+    if admitted {
+        *told = *found;
+    }
+    admitted
+}
+
 /// Tells how often each finding was made whose repeats were held back.
 pub(super) fn tell_rest() {
     let mut lines = Vec::new();
@@ -24,6 +48,12 @@ pub(super) fn tell_rest() {
         site.set_told(kind, found);
         lines.push(format!("{found} × {kind} at {}", site.location()));
     }
+    let mut elsewhere = ELSEWHERE.lock().unwrap_or_else(PoisonError::into_inner);
+    for ((kind, place), (found, told)) in elsewhere.iter_mut().filter(|(_, (f, t))| f > t) {
+        *told = *found;
+        lines.push(format!("{found} × {kind} at {place}"));
+    }
+    drop(elsewhere);
     if lines.is_empty() {
         return;
     }

@@ -25,14 +25,17 @@ mod exit;
 mod grace;
 mod hook;
 mod limit;
+mod live;
 mod reporter;
 mod sink;
 
 pub use self::hook::{Hook, set_hook, take_hook};
+pub use self::live::Doing;
 pub use crate::kind::ReportKind;
 pub use crate::stack::{Frame, Stack};
 
 pub(crate) use self::context::Context;
+pub(crate) use self::live::Live;
 pub(crate) use self::reporter::{
     Deferred, Until, defer, every, flush_all_at_end, flush_at_end, raise, raise_at, raise_once,
 };
@@ -89,6 +92,11 @@ pub struct Report {
     error: Option<String>,
     captured: Captured,
     stack: Option<Stack>,
+    live: Option<Live>,
+    blocked_at: Option<Frame>,
+    blocked_in: Option<String>,
+    /// Of something that was reported before, and is not another such thing.
+    again: bool,
     scope: Arc<Scope>,
     context: Context,
 }
@@ -113,6 +121,10 @@ impl Report {
             error: None,
             captured: Captured::NONE,
             stack: None,
+            live: None,
+            blocked_at: None,
+            blocked_in: None,
+            again: false,
             scope: Arc::clone(scope),
             context: Context::current(),
         }
@@ -171,6 +183,17 @@ impl Report {
         if captured != Captured::NONE {
             self.captured = captured;
         }
+        self
+    }
+
+    /// What was seen while it happened.
+    pub(crate) fn seen_live(mut self, live: Live) -> Report {
+        self.live = Some(live);
+        self
+    }
+
+    pub(crate) fn again(mut self, again: bool) -> Report {
+        self.again = again;
         self
     }
 
@@ -244,7 +267,25 @@ impl Report {
         self.error.as_deref()
     }
 
-    /// The stack of the creation, or of the panic. Taken in debug mode.
+    /// The function and line of yours that blocked, if the thread was seen while it
+    /// did.
+    pub fn blocked_at(&self) -> Option<&Frame> {
+        self.blocked_at.as_ref()
+    }
+
+    /// The library function that was called there, such as `std::thread::sleep`.
+    /// `None` if it was your own code that took the time.
+    pub fn blocked_in(&self) -> Option<&str> {
+        self.blocked_in.as_deref()
+    }
+
+    /// What the blocked thread did with its time, if it was seen.
+    pub fn doing(&self) -> Option<Doing> {
+        self.live?.doing
+    }
+
+    /// The stack of the thread while it was blocked, if it was seen; else that of the
+    /// creation, or of the panic. Taken in debug mode.
     pub fn stack(&self) -> Option<&Stack> {
         self.stack.as_ref()
     }
@@ -257,9 +298,26 @@ impl Report {
 
     /// Does the slow part: symbols.
     fn resolve(&mut self) {
-        if self.stack.is_none() {
-            self.stack = self.captured.resolve(self.scope.settings().stack);
+        let mode = self.scope.settings().stack;
+        if let Some(live) = self.live.filter(|_| self.stack.is_none())
+            && let Some(seen) = live.stack.resolve_live(mode, live.cut)
+        {
+            self.stack = Some(seen.stack);
+            self.blocked_at = seen.at;
+            self.blocked_in = seen.called;
         }
+        if self.stack.is_none() {
+            self.stack = self.captured.resolve(mode);
+        }
+    }
+
+    /// ``app::work (src/main.rs:12:5), in `std::thread::sleep` ``
+    fn blocked_place(&self) -> Option<String> {
+        let at = self.blocked_at.as_ref()?;
+        Some(match &self.blocked_in {
+            Some(called) => format!("{at}, in `{called}`"),
+            None => at.to_string(),
+        })
     }
 
     fn place(&self) -> Option<String> {
@@ -272,6 +330,9 @@ impl fmt::Display for Report {
         f.write_str(&self.message)?;
         if self.count > 1 {
             write!(f, " ({} times so far)", self.count)?;
+        }
+        if let Some(place) = self.blocked_place() {
+            write!(f, "\n  blocked at {place}")?;
         }
         let polled = self.polls.filter(|polls| *polls > 0);
         let facts = [

@@ -382,7 +382,7 @@ fn look(mut watch: Watch) {
 
 /// Hands on one report, with the count as it is by now.
 fn tell(mut report: Report) {
-    if let Some(site) = report.site {
+    if let Some(site) = report.site.filter(|_| !report.again) {
         let kind = report.kind;
         let found = site.found(kind).max(1);
         // Its like has been told meanwhile, with a count that includes it.
@@ -393,6 +393,9 @@ fn tell(mut report: Report) {
         report.count = found;
     }
     report.resolve();
+    if report.site.is_none() && !report.again && !limit::admits_elsewhere(&mut report) {
+        return;
+    }
     report.scope.keep_line(&report.message);
     state().in_user_code = Some(clock::now());
     sink::deliver(&report);
@@ -406,6 +409,10 @@ fn judge(pending: Pending) {
         count,
     } = pending;
     if !stands() {
+        return;
+    }
+    if report.again {
+        tell(report);
         return;
     }
     let before = report.site.map_or(0, |site| site.found(report.kind));

@@ -57,6 +57,7 @@ fn event(report: &Report, span: &tracing::Span) {
                 site = report.place(),
                 task.id = report.task_id().map(tracing::field::display),
                 task.name = report.task_name(),
+                blocked_at = report.blocked_place(),
                 elapsed = report.elapsed().map(|elapsed| display(clock::human(elapsed))),
                 polls = report.polls(),
                 busy = report.busy().map(|busy| display(clock::human(busy))),

@@ -19,6 +19,7 @@ mod unwind;
 pub(crate) use self::capture::{capture, capture_always};
 pub(crate) use self::intern::Captured;
 pub use self::print::{Frame, Stack};
+pub(crate) use self::trim::Seen;
 
 use crate::config::StackMode;
 
@@ -36,6 +37,13 @@ impl Captured {
         let addresses = self.addresses()?;
         let frames = resolve::resolve(addresses);
         (!frames.is_empty()).then(|| trim::trim(frames, mode))
+    }
+
+    /// The same, of a thread that was seen while it was blocked. `cut`: there was more
+    /// of it.
+    pub(crate) fn resolve_live(self, mode: StackMode, cut: bool) -> Option<Seen> {
+        let frames = self.frames();
+        (!frames.is_empty()).then(|| trim::trim_live(frames, mode, cut))
     }
 
     /// All its frames, innermost first. Slow, as [`resolve`](Captured::resolve).

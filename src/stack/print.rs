@@ -53,6 +53,7 @@ pub struct Stack {
     pub(super) frames: Vec<Frame>,
     pub(super) hidden: usize,
     pub(super) has_lines: bool,
+    pub(super) cut: bool,
 }
 
 impl Stack {
@@ -64,6 +65,11 @@ impl Stack {
     /// How many frames are left out: library code, and this crate's own.
     pub fn hidden(&self) -> usize {
         self.hidden
+    }
+
+    /// Whether there was more of the stack than was taken: its outer end is missing.
+    pub fn is_cut(&self) -> bool {
+        self.cut
     }
 
     /// Whether the program has the debug information that gives files and lines.
@@ -79,6 +85,9 @@ impl fmt::Display for Stack {
             .iter()
             .map(|frame| format!("at {frame}"))
             .collect::<Vec<_>>();
+        if self.cut {
+            lines.push("(cut: the stack goes on)".into());
+        }
         if self.hidden > 0 {
             let s = if self.hidden == 1 { "" } else { "s" };
             lines.push(format!(
@@ -159,6 +168,7 @@ mod tests {
             frames: vec![frame],
             hidden: 3,
             has_lines: false,
+            cut: false,
         };
         let text = stack.to_string();
         assert!(

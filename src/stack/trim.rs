@@ -1,6 +1,6 @@
 //! Which frames are the user's.
 
-use super::print::{Frame, Stack};
+use super::print::{self, Frame, Stack};
 use super::resolve;
 use crate::config::StackMode;
 
@@ -32,6 +32,7 @@ pub(super) fn trim(frames: Vec<Frame>, mode: StackMode) -> Stack {
         hidden,
         frames: shown,
         has_lines,
+        cut: false,
     }
 }
 
@@ -50,6 +51,52 @@ fn short(frames: Vec<Frame>) -> Vec<Frame> {
         .filter(|(at, frame)| keep(*at, frame))
         .map(|(_, f)| f)
         .collect()
+}
+
+/// What is to be seen of a thread that was blocked.
+pub(crate) struct Seen {
+    pub(crate) stack: Stack,
+    /// The innermost frame of the user's.
+    pub(crate) at: Option<Frame>,
+    /// The library function that it called.
+    pub(crate) called: Option<String>,
+}
+
+/// Leaves the user's frames of a stack that another thread was seen with: the line
+/// that blocks is on top. All of it, if all is wanted or none of it is the user's.
+pub(super) fn trim_live(frames: Vec<Frame>, mode: StackMode, cut: bool) -> Seen {
+    let has_lines = frames.iter().any(|frame| frame.file.is_some());
+    let all = frames.len();
+    let is_users = |frame: &Frame| owner(frame) == Owner::User;
+    let first = frames.iter().position(is_users);
+    let at = first.map(|first| frames[first].clone());
+    let called = first
+        .and_then(|first| first.checked_sub(1))
+        .map(|called| print::without_closures(&frames[called].function).to_owned());
+    let shown = if mode == StackMode::Full || at.is_none() {
+        frames
+    } else {
+        without_repeats(frames.into_iter().filter(is_users))
+    };
+    let stack = Stack {
+        hidden: all - shown.len(),
+        frames: shown,
+        has_lines,
+        cut,
+    };
+    Seen { stack, at, called }
+}
+
+/// A recursion is shown by three of its turns.
+fn without_repeats(frames: impl Iterator<Item = Frame>) -> Vec<Frame> {
+    let mut shown: Vec<Frame> = Vec::new();
+    for frame in frames {
+        let alike = shown.iter().rev().take_while(|last| **last == frame);
+        if alike.count() < 3 {
+            shown.push(frame);
+        }
+    }
+    shown
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,56 @@
+//! The watchdog: a thread that looks at the polls in progress, and at the workers of
+//! the runtimes, and tells what blocks them while it does.
+//!
+//! ```text
+//! slot      what each thread says of the poll it is in
+//! runtimes  the runtimes that are watched, and which thread runs which worker
+//! scan      what to do about what is seen: pure functions
+//! sampler   taking the stack of another thread
+//! stalls    times in which the process stood still
+//! thread    the thread that does it, and what it remembers
+//! ```
+//!
+//! The thread is there while a runtime of ours lives in debug mode, or something
+//! tracked is polled in it, and goes when that is over.
+
+mod runtimes;
+mod sampler;
+mod scan;
+mod slot;
+mod stalls;
+mod thread;
+mod watch;
+
+pub(crate) use self::runtimes::{Driving, Registration, number, on_worker, register};
+pub(crate) use self::slot::Showing;
+pub(crate) use self::stalls::since as stalled_since;
+pub use self::watch::watch;
+
+use crate::clock::Tick;
+use crate::report::Live;
+use slot::Slot;
+
+/// What was seen of a poll in progress.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    at: Tick,
+    pub(crate) live: Live,
+}
+
+/// The slot of this thread, with somebody there to look at it.
+#[inline]
+pub(crate) fn slot() -> Option<&'static Slot> {
+    thread::ensure();
+    slot::mine()
+}
+
+/// What was seen of this thread since `start`.
+pub(crate) fn taken_since(start: Tick) -> Option<Live> {
+    let taken = slot::mine_if_any()?.taken_since(start)?;
+    Some(taken.live)
+}
+
+/// Whether the poll in progress on this thread was told of.
+pub(crate) fn was_told() -> bool {
+    slot::mine_if_any().is_some_and(Slot::is_told)
+}

@@ -1,0 +1,200 @@
+//! The runtimes that are watched, and which thread runs which of their workers.
+
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+use tokio::runtime::{Id, RuntimeMetrics};
+
+use super::scan::Reading;
+use super::slot::{self, Slot, Worker};
+use super::thread;
+use crate::mode::{Mode, Scope};
+
+/// A runtime that is watched.
+pub(crate) struct Watched {
+    pub(super) number: u32,
+    pub(super) metrics: RuntimeMetrics,
+    pub(super) scope: Arc<Scope>,
+    id: Id,
+    event_interval: u32,
+    /// Has a task of ours run there, by which a worker is known; set for a runtime
+    /// that is not ours.
+    prober: Mutex<Option<Waker>>,
+}
+
+/// A worker looks up every so many polls, unless its runtime was built otherwise.
+const EVENT_INTERVAL: u32 = 61;
+
+/// No poll that leaves others their turn is longer than this.
+const LONG: Duration = Duration::from_millis(10);
+
+impl Watched {
+    /// Whether there is anything to find.
+    pub(super) fn is_on(&self) -> bool {
+        self.scope.mode() == Mode::Debug
+    }
+
+    pub(super) fn reading(&self, index: usize) -> Reading {
+        Reading {
+            park_unpark: self.metrics.worker_park_unpark_count(index),
+            busy: self.metrics.worker_total_busy_duration(index),
+        }
+    }
+
+    /// How long a worker whose figures stand still must have been at it to be in one
+    /// poll, since they only move every `event_interval` polls.
+    pub(super) fn certain(&self) -> Duration {
+        LONG * self.event_interval
+    }
+
+    /// Finds out about one more of the workers, if that can be done.
+    pub(super) fn probe(&self) {
+        let prober = self.prober.lock().unwrap_or_else(PoisonError::into_inner);
+        let prober = prober.clone();
+        if let Some(prober) = prober {
+            prober.wake();
+        }
+    }
+
+    /// The threads that may be running a worker: the one that said so last, or else
+    /// those that have not said what they do.
+    pub(super) fn threads(&self, slots: &[&'static Slot], index: usize) -> Vec<&'static Slot> {
+        let runs = |index: Option<u16>| {
+            let worker = Worker {
+                runtime: self.number,
+                index,
+            };
+            slots
+                .iter()
+                .copied()
+                .filter(move |slot| slot.worker() == Some(worker))
+        };
+        let known: Vec<_> = runs(u16::try_from(index).ok()).collect();
+        if known.is_empty() {
+            runs(None).collect()
+        } else {
+            known
+        }
+    }
+}
+
+static WATCHED: Mutex<Vec<Arc<Watched>>> = Mutex::new(Vec::new());
+
+fn lock() -> MutexGuard<'static, Vec<Arc<Watched>>> {
+    WATCHED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(super) fn all() -> Vec<Arc<Watched>> {
+    lock().clone()
+}
+
+/// Whether the thread is needed for one of them.
+pub(super) fn any_on() -> bool {
+    lock().iter().any(|watched| watched.is_on())
+}
+
+/// A number for a runtime that is to be watched.
+pub(crate) fn number() -> u32 {
+    static NUMBERS: AtomicU32 = AtomicU32::new(1);
+    NUMBERS.fetch_add(1, Relaxed)
+}
+
+/// Watches a runtime till this is dropped.
+#[derive(Debug)]
+pub(crate) struct Registration(u32);
+
+/// Begins to watch a runtime, unless it is watched already. `event_interval`: `None` if
+/// it is not known to be other than tokio's.
+pub(crate) fn register(
+    number: u32,
+    id: Id,
+    metrics: RuntimeMetrics,
+    scope: &Arc<Scope>,
+    event_interval: Option<u32>,
+) -> Option<Registration> {
+    let new = Arc::new(Watched {
+        number,
+        metrics,
+        scope: Arc::clone(scope),
+        id,
+        event_interval: event_interval.unwrap_or(EVENT_INTERVAL),
+        prober: Mutex::new(None),
+    });
+    let mut watched = lock();
+    if watched.iter().any(|watched| watched.id == id) {
+        return None;
+    }
+    watched.push(new);
+    drop(watched);
+    if scope.mode() == Mode::Debug {
+        thread::ensure();
+    }
+    Some(Registration(number))
+}
+
+impl Registration {
+    /// A task of ours that says what runs it is woken by `waker`.
+    pub(super) fn ask_by(&self, waker: &Waker) {
+        let watched = all();
+        let Some(watched) = watched.iter().find(|watched| watched.number == self.0) else {
+            return;
+        };
+        let mut prober = watched.prober.lock().unwrap_or_else(PoisonError::into_inner);
+        if prober.as_ref().is_none_or(|known| !known.will_wake(waker)) {
+            *prober = Some(waker.clone());
+        }
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        thread::last_look();
+        let mut watched = lock();
+        let gone: Vec<_> = watched
+            .extract_if(.., |watched| watched.number == self.0)
+            .collect();
+        drop(watched);
+        // Not under the lock: it may be the last to hold the runtime's handle.
+        drop(gone);
+        thread::end_if_idle();
+    }
+}
+
+/// This thread runs that worker of the runtime; `None`: it is not known what it does
+/// there.
+pub(crate) fn on_worker(number: u32, index: Option<usize>) {
+    let slot = match index {
+        Some(_) => slot::mine_if_any().or_else(slot::mine),
+        None => slot::mine(),
+    };
+    if let Some(slot) = slot {
+        slot.set_worker(Some(Worker {
+            runtime: number,
+            index: index.and_then(|index| u16::try_from(index).ok()),
+        }));
+    }
+}
+
+/// This thread drives a runtime of one thread till this is dropped.
+#[derive(Debug)]
+pub(crate) struct Driving {
+    slot: &'static Slot,
+    before: Option<Worker>,
+}
+
+impl Driving {
+    pub(crate) fn begin(number: u32) -> Option<Driving> {
+        let slot = slot::mine()?;
+        let before = slot.worker();
+        on_worker(number, Some(0));
+        Some(Driving { slot, before })
+    }
+}
+
+impl Drop for Driving {
+    fn drop(&mut self) {
+        self.slot.set_worker(self.before);
+    }
+}

@@ -1,0 +1,369 @@
+//! What to do about what is seen: pure functions of slots, metrics, time and limits.
+//!
+//! Times are counted from any point that does not change.
+
+use std::time::Duration;
+
+use tokio::task::Id;
+
+use crate::report::Doing;
+
+/// From when on a poll is slow, and from when on it is told of while it runs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) slow: Duration,
+    pub(super) blocked: Duration,
+}
+
+impl Limits {
+    /// The age at which a block is told of, after it has been `told` times.
+    fn next(&self, told: u32) -> Duration {
+        self.blocked
+            .max(self.slow)
+            .saturating_mul(10u32.saturating_pow(told))
+    }
+}
+
+/// What has been done about one poll in progress.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Done {
+    pub(super) noted: bool,
+    pub(super) sampled: bool,
+    pub(super) told: u32,
+}
+
+/// What is to be done next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Nothing, for so long.
+    Wait(Duration),
+    /// Note how much processor time its thread has had.
+    Note,
+    /// Take its stack.
+    Sample,
+    /// Tell that it is still running.
+    Tell,
+}
+
+/// What to do about a tracked poll that has been running for `age`.
+pub(super) fn poll(age: Duration, done: Done, limits: Limits) -> Next {
+    let tell_at = limits.next(done.told);
+    if age >= tell_at {
+        Next::Tell
+    } else if age >= limits.slow && !done.sampled {
+        Next::Sample
+    } else if age >= limits.slow / 2 && !done.noted && !done.sampled {
+        Next::Note
+    } else if !done.sampled {
+        let next = if done.noted {
+            limits.slow
+        } else {
+            limits.slow / 2
+        };
+        Next::Wait(next - age)
+    } else {
+        Next::Wait(tell_at - age)
+    }
+}
+
+/// What a thread did between two looks, of which it had `cpu` on a processor and
+/// `queued` in wait for one.
+pub(super) fn doing(passed: Duration, cpu: Duration, queued: Duration) -> Doing {
+    if cpu + queued >= passed / 2 {
+        Doing::Computing
+    } else {
+        Doing::Waiting
+    }
+}
+
+/// What tokio counts for a worker. Both stand still during a poll; they move when the
+/// worker parks, and every `event_interval` polls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(super) struct Reading {
+    pub(super) park_unpark: u64,
+    pub(super) busy: Duration,
+}
+
+impl Reading {
+    fn is_active(self) -> bool {
+        self.park_unpark.is_multiple_of(2)
+    }
+}
+
+/// The time that a thread has had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(super) struct Had {
+    /// On a processor.
+    pub(super) cpu: Duration,
+    /// In wait for one.
+    pub(super) queued: Duration,
+}
+
+/// A worker, as seen from outside.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Worker {
+    reading: Reading,
+    /// When the reading last changed.
+    since: Duration,
+    /// What its thread had had when that was seen to stand still.
+    had: Option<Had>,
+    /// Since when its thread has not been on a processor, and what it had had there.
+    still: (Duration, Duration),
+    sampled: Sampled,
+    block: Option<Block>,
+    /// It was looked into, and is not blocked although it seems so.
+    dismissed: bool,
+}
+
+/// What the samples of a worker that may be blocked have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sampled {
+    Never,
+    /// The same task each time, as often as this.
+    Task(Option<Id>, u32),
+    /// Several tasks: it goes from one to the other.
+    Several,
+}
+
+/// A worker that is blocked for sure.
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    told: u32,
+}
+
+/// What a look at a worker calls for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    Nothing,
+    /// See which task its thread is in.
+    Sample,
+    /// It is blocked: take the stack.
+    Blocked(Doing),
+    /// It still is, and has been for so long: take the stack and tell. True: it has
+    /// been told before.
+    Tell(Duration, bool),
+    /// It no longer is, after so long. True: it has been told.
+    Ended(Duration, bool),
+}
+
+/// So many samples of one task are enough.
+const SAMPLES: u32 = 4;
+
+/// Processor time that is nobody's doing: the clocks are not read at one moment.
+const SLACK: Duration = Duration::from_micros(20);
+
+impl Worker {
+    pub(super) fn new(now: Duration, reading: Reading) -> Worker {
+        Worker {
+            reading,
+            since: now,
+            had: None,
+            still: (now, Duration::ZERO),
+            sampled: Sampled::Never,
+            block: None,
+            dismissed: false,
+        }
+    }
+
+    /// When its reading last changed.
+    pub(super) fn since(&self) -> Duration {
+        self.since
+    }
+
+    /// Looks at it. `had`: asks what its thread has had, if the thread is known.
+    /// `certain`: how long it must have been at it to be in one poll, if it does not
+    /// wait all the time.
+    pub(super) fn look(
+        &mut self,
+        now: Duration,
+        reading: Reading,
+        had: impl FnOnce() -> Option<Had>,
+        limits: Limits,
+        certain: Duration,
+    ) -> Look {
+        if reading != self.reading || !reading.is_active() {
+            let ended = self.block.map(|block| {
+                let elapsed = now.saturating_sub(self.since);
+                Look::Ended(elapsed, block.told > 0)
+            });
+            *self = Worker::new(now, reading);
+            return ended.unwrap_or(Look::Nothing);
+        }
+        let age = now.saturating_sub(self.since);
+        if let Some(block) = &mut self.block {
+            if age < limits.next(block.told) {
+                return Look::Nothing;
+            }
+            block.told += 1;
+            return Look::Tell(age, block.told > 1);
+        }
+        if self.dismissed {
+            return Look::Nothing;
+        }
+        let Some(had) = had() else {
+            return Look::Nothing;
+        };
+        let first = *self.had.get_or_insert_with(|| {
+            self.still = (now, had.cpu);
+            had
+        });
+        if had.cpu > self.still.1 + SLACK {
+            self.still = (now, had.cpu);
+        }
+        // Not on a processor since: it cannot have gone from one poll to the next.
+        if now.saturating_sub(self.still.0) >= limits.slow {
+            self.block = Some(Block { told: 0 });
+            return Look::Blocked(Doing::Waiting);
+        }
+        let queued = had.queued.saturating_sub(first.queued);
+        let own = age.saturating_sub(queued);
+        if own < certain / 2 {
+            return Look::Nothing;
+        }
+        match self.sampled {
+            Sampled::Several => Look::Nothing,
+            Sampled::Task(_, times) if times >= SAMPLES && own >= certain => {
+                self.block = Some(Block { told: 0 });
+                let cpu = had.cpu.saturating_sub(first.cpu);
+                Look::Blocked(doing(age, cpu, queued))
+            }
+            Sampled::Never | Sampled::Task(..) => Look::Sample,
+        }
+    }
+
+    /// Its thread was in this task when it was sampled.
+    pub(super) fn saw(&mut self, task: Option<Id>) {
+        self.sampled = match self.sampled {
+            Sampled::Never => Sampled::Task(task, 1),
+            Sampled::Task(before, times) if before == task => Sampled::Task(task, times + 1),
+            Sampled::Task(..) | Sampled::Several => Sampled::Several,
+        };
+    }
+
+    /// It is not blocked, whatever it looks like, till its reading changes.
+    pub(super) fn dismiss(&mut self) {
+        self.block = None;
+        self.dismissed = true;
+    }
+
+    /// What it does is somebody else's to tell, or its time was not its own.
+    pub(super) fn start_over(&mut self, now: Duration) {
+        *self = Worker {
+            dismissed: self.dismissed,
+            ..Worker::new(now, self.reading)
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+    const LIMITS: Limits = Limits {
+        slow: Duration::from_millis(100),
+        blocked: Duration::from_secs(1),
+    };
+
+    #[test]
+    fn a_poll_is_noted_sampled_and_told() {
+        let mut done = Done::default();
+        assert_eq!(poll(10 * MS, done, LIMITS), Next::Wait(40 * MS));
+        assert_eq!(poll(60 * MS, done, LIMITS), Next::Note);
+        done.noted = true;
+        assert_eq!(poll(60 * MS, done, LIMITS), Next::Wait(40 * MS));
+        assert_eq!(poll(101 * MS, done, LIMITS), Next::Sample);
+        done.sampled = true;
+        assert_eq!(poll(400 * MS, done, LIMITS), Next::Wait(600 * MS));
+        assert_eq!(poll(1_001 * MS, done, LIMITS), Next::Tell);
+        done.told = 1;
+        assert_eq!(poll(1_001 * MS, done, LIMITS), Next::Wait(8_999 * MS));
+        assert_eq!(poll(10_001 * MS, done, LIMITS), Next::Tell);
+    }
+
+    const CERTAIN: Duration = Duration::from_millis(610);
+
+    /// Looks every 10 ms from 0 on; what each look gave that was not `Nothing`.
+    fn looks(
+        upto: u64,
+        reading: impl Fn(u64) -> Reading,
+        had: impl Fn(u64) -> Had,
+        task: impl Fn(u64) -> Option<Id>,
+    ) -> Vec<(u64, Look)> {
+        let mut worker = Worker::new(Duration::ZERO, Reading::default());
+        let mut seen = Vec::new();
+        for at in (0..=upto).step_by(10) {
+            let now = Duration::from_millis(at);
+            match worker.look(now, reading(at), || Some(had(at)), LIMITS, CERTAIN) {
+                Look::Nothing => {}
+                Look::Sample => worker.saw(task(at)),
+                other => seen.push((at, other)),
+            }
+        }
+        seen
+    }
+
+    fn active(busy: u64) -> Reading {
+        Reading {
+            park_unpark: 2,
+            busy: Duration::from_millis(busy),
+        }
+    }
+
+    fn computing(at: u64) -> Had {
+        Had {
+            cpu: Duration::from_millis(at + 1),
+            queued: Duration::ZERO,
+        }
+    }
+
+    fn waiting(_: u64) -> Had {
+        Had {
+            cpu: MS,
+            queued: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn a_worker_that_waits_is_blocked() {
+        let seen = looks(300, |at| active(if at < 250 { 0 } else { 1 }), waiting, |_| None);
+        // Seen first at 0, seen to stand still at 10.
+        assert_eq!(seen[0], (110, Look::Blocked(Doing::Waiting)));
+        assert_eq!(seen[1], (250, Look::Ended(250 * MS, false)));
+    }
+
+    #[test]
+    fn a_worker_that_computes_for_long_in_one_task_is_blocked() {
+        let seen = looks(2_000, |_| active(0), computing, |_| None);
+        assert_eq!(seen[0], (610, Look::Blocked(Doing::Computing)));
+        assert_eq!(seen[1], (1_000, Look::Tell(1_000 * MS, false)));
+    }
+
+    #[test]
+    fn a_worker_that_parks_or_comes_around_is_not() {
+        let parked = |_| Reading {
+            park_unpark: 1,
+            busy: Duration::ZERO,
+        };
+        assert_eq!(looks(3_000, parked, waiting, |_| None), []);
+        // The figures of 61 polls of 5 ms each.
+        assert_eq!(looks(3_000, |at| active(at / 305), computing, |_| None), []);
+    }
+
+    #[test]
+    fn a_worker_that_waits_for_a_processor_is_not() {
+        let starved = |at| Had {
+            cpu: Duration::from_millis(at / 4),
+            queued: Duration::from_millis(at * 3 / 4),
+        };
+        assert_eq!(looks(2_000, |_| active(0), starved, |_| None), []);
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_goes_from_task_to_task_is_not() {
+        let (one, other) = (tokio::spawn(async {}), tokio::spawn(async {}));
+        let (one, other) = (one.id(), other.id());
+        let task = |at: u64| Some(if at.is_multiple_of(40) { one } else { other });
+        assert_eq!(looks(5_000, |_| active(0), computing, task), []);
+    }
+}

@@ -1,0 +1,351 @@
+//! What each thread says of the poll it is in, for the watchdog to read.
+//!
+//! A poll writes two words as it begins and one as it ends. Of nested polls two are
+//! shown: the outermost, and the innermost, which is the one that blocks if
+//! anything does.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::Taken;
+use super::sampler::Thread;
+use crate::clock::Tick;
+
+/// One thread's place. Slots are never freed: another thread takes what one leaves.
+#[derive(Debug, Default)]
+pub(crate) struct Slot {
+    pub(super) outermost: Level,
+    pub(super) innermost: Level,
+    /// The worker that runs here, as [`Worker::to_bits`] has it.
+    worker: AtomicU64,
+    /// When the poll began that was told of while it ran.
+    told: AtomicU64,
+    /// What was seen of the poll in progress. Held by the watchdog while it looks.
+    taken: Mutex<Option<Taken>>,
+    /// Whose it is, where a thread can be asked for its stack. Held by the watchdog
+    /// while it asks.
+    owner: Mutex<Option<Thread>>,
+}
+
+/// A poll in progress.
+#[derive(Debug, Default)]
+pub(super) struct Level {
+    /// When it began, as [`Tick::to_bits`] has it; zero: there is none.
+    start: AtomicU64,
+    /// Where the registry keeps its record.
+    place: AtomicU64,
+}
+
+/// What a level shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shown {
+    start: u64,
+    place: u64,
+}
+
+impl Shown {
+    const NOTHING: Shown = Shown { start: 0, place: 0 };
+
+    pub(super) fn start(self) -> Option<Tick> {
+        Tick::from_bits(self.start)
+    }
+
+    pub(super) fn place(self) -> u64 {
+        self.place & !LENIENT
+    }
+
+    /// Whether a poll around it may take longer than others.
+    pub(super) fn is_lenient(self) -> bool {
+        self.place & LENIENT != 0
+    }
+}
+
+/// Beside the place.
+const LENIENT: u64 = 1 << 63;
+
+impl Level {
+    #[inline]
+    fn show(&self, shown: Shown) {
+        // Nobody is to see the new place beside the old start.
+        self.start.store(0, Relaxed);
+        self.place.store(shown.place, Release);
+        self.start.store(shown.start, Release);
+    }
+
+    pub(super) fn shown(&self) -> Shown {
+        let start = self.start.load(Acquire);
+        let place = self.place.load(Acquire);
+        // Ended meanwhile, and perhaps another began.
+        if self.start.load(Relaxed) == start {
+            Shown { start, place }
+        } else {
+            Shown::NOTHING
+        }
+    }
+
+    /// The word by which a sampled thread tells which poll it was in.
+    pub(super) fn mark(&self) -> &AtomicU64 {
+        &self.start
+    }
+}
+
+/// What a poll has to put back when it ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Showing {
+    slot: &'static Slot,
+    /// What the innermost level showed before; `None`: this poll is the outermost.
+    before: Option<Shown>,
+}
+
+impl Showing {
+    /// Shows a poll that begins. `outermost`: no other is in progress on this thread.
+    #[inline]
+    pub(crate) fn begin(
+        slot: &'static Slot,
+        start: Tick,
+        place: u64,
+        outermost: bool,
+        lenient: bool,
+    ) -> Showing {
+        let shown = Shown {
+            start: start.to_bits(),
+            place: if lenient { place | LENIENT } else { place },
+        };
+        if outermost {
+            slot.outermost.show(shown);
+            return Showing { slot, before: None };
+        }
+        let level = &slot.innermost;
+        let before = Shown {
+            start: level.start.load(Relaxed),
+            place: level.place.load(Relaxed),
+        };
+        level.show(shown);
+        Showing {
+            slot,
+            before: Some(before),
+        }
+    }
+
+    /// The poll has ended.
+    #[inline]
+    pub(crate) fn end(self) {
+        match self.before {
+            None => self.slot.outermost.start.store(0, Release),
+            Some(before) if before.start == 0 => self.slot.innermost.start.store(0, Release),
+            Some(before) => self.slot.innermost.show(before),
+        }
+    }
+
+    /// The poll has ended, and something was told of it: those around it count anew.
+    pub(crate) fn end_told(mut self, now: Tick) {
+        if let Some(before) = &mut self.before {
+            if before.start != 0 {
+                before.start = now.to_bits();
+            }
+            let outer = &self.slot.outermost;
+            outer.show(Shown {
+                start: now.to_bits(),
+                place: outer.place.load(Relaxed),
+            });
+        }
+        self.end();
+    }
+
+    /// What was seen of this poll while it ran.
+    pub(crate) fn taken(self, start: Tick) -> Option<Taken> {
+        self.slot.taken_since(start)
+    }
+
+    /// Whether it was told of while it ran.
+    pub(crate) fn was_told(self) -> bool {
+        let level = match self.before {
+            None => &self.slot.outermost,
+            Some(_) => &self.slot.innermost,
+        };
+        self.slot.told.load(Acquire) == level.start.load(Relaxed)
+    }
+}
+
+impl Slot {
+    pub(super) fn owner(&self) -> MutexGuard<'_, Option<Thread>> {
+        self.owner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn taken(&self) -> MutexGuard<'_, Option<Taken>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn taken_since(&self, start: Tick) -> Option<Taken> {
+        let taken = self.taken().take()?;
+        (taken.at.elapsed() <= start.elapsed()).then_some(taken)
+    }
+
+    pub(super) fn set_told(&self, start: Tick) {
+        self.told.store(start.to_bits(), Release);
+    }
+
+    pub(crate) fn worker(&self) -> Option<Worker> {
+        Worker::from_bits(self.worker.load(Acquire))
+    }
+
+    pub(crate) fn set_worker(&self, worker: Option<Worker>) {
+        let bits = worker.map_or(0, Worker::to_bits);
+        if self.worker.load(Relaxed) != bits {
+            self.worker.store(bits, Release);
+        }
+    }
+}
+
+/// A worker of a watched runtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Worker {
+    /// The number of the runtime, from 1.
+    pub(crate) runtime: u32,
+    /// `None`: the thread is of that runtime, but it is not known what it does there.
+    pub(crate) index: Option<u16>,
+}
+
+impl Worker {
+    fn to_bits(self) -> u64 {
+        let index = self.index.map_or(0, |index| u64::from(index) + 1);
+        u64::from(self.runtime) << 32 | index
+    }
+
+    fn from_bits(bits: u64) -> Option<Worker> {
+        let index = (bits & 0xffff_ffff).checked_sub(1);
+        (bits != 0).then_some(Worker {
+            runtime: (bits >> 32) as u32,
+            index: index.map(|index| index as u16),
+        })
+    }
+}
+
+struct Slots {
+    all: Vec<&'static Slot>,
+    free: Vec<&'static Slot>,
+}
+
+static SLOTS: Mutex<Slots> = Mutex::new(Slots {
+    all: Vec::new(),
+    free: Vec::new(),
+});
+
+fn slots() -> MutexGuard<'static, Slots> {
+    SLOTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Every slot there is, those of nobody included.
+pub(super) fn all() -> Vec<&'static Slot> {
+    slots().all.clone()
+}
+
+/// The slots that are somebody's.
+#[cfg(test)]
+pub(crate) fn in_use() -> usize {
+    let slots = slots();
+    slots.all.len() - slots.free.len()
+}
+
+thread_local! {
+    /// This thread's slot. Apart from its keeper, since a look at a thread-local that
+    /// has nothing to drop costs one instruction.
+    static MINE: Cell<Option<&'static Slot>> = const { Cell::new(None) };
+    static KEEPER: Cell<Option<Keeper>> = const { Cell::new(None) };
+}
+
+/// Gives the slot back when the thread ends.
+struct Keeper(&'static Slot);
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        MINE.set(None);
+        let slot = self.0;
+        *slot.owner() = None;
+        slot.set_worker(None);
+        slot.outermost.show(Shown::NOTHING);
+        slot.innermost.show(Shown::NOTHING);
+        drop(slot.taken().take());
+        slots().free.push(slot);
+    }
+}
+
+/// The slot of this thread; none at the very end of a thread.
+#[inline]
+pub(crate) fn mine() -> Option<&'static Slot> {
+    MINE.get().or_else(claim)
+}
+
+/// The slot of this thread, if it has one.
+pub(crate) fn mine_if_any() -> Option<&'static Slot> {
+    MINE.get()
+}
+
+#[cold]
+fn claim() -> Option<&'static Slot> {
+    // Past the thread's destructors nobody would give it back.
+    KEEPER.try_with(|_| ()).ok()?;
+    let mut slots = slots();
+    let slot = match slots.free.pop() {
+        Some(slot) => slot,
+        None => {
+            let slot: &'static Slot = Box::leak(Box::default());
+            slots.all.push(slot);
+            slot
+        }
+    };
+    drop(slots);
+    *slot.owner() = Thread::current();
+    MINE.set(Some(slot));
+    let _ = KEEPER.try_with(|keeper| keeper.set(Some(Keeper(slot))));
+    Some(slot)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+
+    #[test]
+    fn a_worker_fits_in_a_word() {
+        for index in [None, Some(0), Some(7), Some(u16::MAX)] {
+            let worker = Worker { runtime: 3, index };
+            assert_eq!(Worker::from_bits(worker.to_bits()), Some(worker));
+        }
+        assert_eq!(Worker::from_bits(0), None);
+    }
+
+    #[test]
+    fn nested_polls_are_shown_and_put_back() {
+        let slot: &'static Slot = Box::leak(Box::default());
+        let outer = Showing::begin(slot, clock::tick(), 1, true, false);
+        let middle = Showing::begin(slot, clock::tick(), 2, false, true);
+        let inner = Showing::begin(slot, clock::tick(), 3, false, false);
+        assert_eq!(slot.outermost.shown().place(), 1);
+        assert_eq!(slot.innermost.shown().place(), 3);
+        inner.end();
+        assert_eq!(slot.innermost.shown().place(), 2);
+        assert!(slot.innermost.shown().is_lenient());
+        let before = slot.outermost.shown().start();
+        middle.end_told(clock::tick());
+        assert_eq!(slot.innermost.shown().start(), None);
+        assert_ne!(slot.outermost.shown().start(), before);
+        outer.end();
+        assert_eq!(slot.outermost.shown().start(), None);
+    }
+
+    #[test]
+    fn a_thread_gives_its_slot_back() {
+        let slot = std::thread::spawn(|| {
+            let slot = mine().map(std::ptr::from_ref).map(<*const Slot>::addr);
+            assert!(in_use() > 0);
+            slot
+        });
+        let slot = slot.join().expect("no panic");
+        let free: Vec<_> = slots().free.iter().map(|s| std::ptr::from_ref(*s).addr()).collect();
+        // Somebody else's thread may have taken it since.
+        let taken = all().iter().any(|s| Some(std::ptr::from_ref(*s).addr()) == slot);
+        assert!(slot.is_none() || taken || free.contains(&slot.unwrap_or(0)));
+    }
+}

@@ -1,0 +1,211 @@
+//! The thread, and what it remembers from look to look.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::polls::Polls;
+use super::runtimes::{self, Watched};
+use super::sampling::Sampling;
+use super::workers::Workers;
+use super::{slot, stalls};
+use crate::clock::{self, Instant};
+use crate::mode::{self, Scope, silence_this_thread};
+
+/// Without anything to look at for so long, the thread ends.
+const IDLE: Duration = Duration::from_secs(2);
+
+/// The bounds of the time between two looks: an eighth of the threshold, within these.
+const OFTEN: Duration = Duration::from_millis(5);
+const SELDOM: Duration = Duration::from_millis(50);
+
+static STATE: Mutex<State> = Mutex::new(State {
+    thread: None,
+    asked: 0,
+    done: 0,
+    stop: false,
+});
+/// Something is asked of the thread.
+static ASKED: Condvar = Condvar::new();
+/// It has done what it was asked.
+static DONE: Condvar = Condvar::new();
+/// It is there, or cannot be had.
+static RUNNING: AtomicBool = AtomicBool::new(false);
+
+struct State {
+    thread: Option<JoinHandle<()>>,
+    /// Looks that somebody waits for: how many were asked for, how many are done.
+    asked: u64,
+    done: u64,
+    stop: bool,
+}
+
+fn state() -> MutexGuard<'static, State> {
+    STATE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Has the thread running.
+#[inline]
+pub(super) fn ensure() {
+    if !RUNNING.load(Relaxed) {
+        start();
+    }
+}
+
+#[cold]
+fn start() {
+    // What is reported in the reporter's thread is not watched.
+    if mode::is_silent() {
+        return;
+    }
+    mode::when_switched_on(|| {
+        if runtimes::any_on() {
+            ensure();
+        }
+    });
+    let mut state = state();
+    if RUNNING.load(Acquire) {
+        return;
+    }
+    clock::prepare();
+    let thread = std::thread::Builder::new().name("debug-async-watchdog".into());
+    // Without it, slow polls are told when they end. That of the last time has ended.
+    state.thread = thread.spawn(run).ok();
+    RUNNING.store(true, Release);
+}
+
+/// Waits till it has looked once more.
+pub(super) fn last_look() {
+    let mut state = state();
+    if !is_there(&state) {
+        return;
+    }
+    state.asked += 1;
+    let ticket = state.asked;
+    ASKED.notify_one();
+    while state.done < ticket && is_there(&state) {
+        let waited = DONE.wait_timeout(state, Duration::from_millis(100));
+        state = waited.unwrap_or_else(PoisonError::into_inner).0;
+    }
+}
+
+/// Whether there is a thread that answers, and it is another than this.
+fn is_there(state: &State) -> bool {
+    state.thread.as_ref().is_some_and(|thread| {
+        !thread.is_finished() && thread.thread().id() != std::thread::current().id()
+    })
+}
+
+/// Ends it, and waits for that, if nothing is left to watch.
+pub(super) fn end_if_idle() {
+    if runtimes::any_on() {
+        return;
+    }
+    let mut state = state();
+    if !is_there(&state) {
+        return;
+    }
+    state.stop = true;
+    ASKED.notify_one();
+    while state.stop && is_there(&state) {
+        let waited = DONE.wait_timeout(state, Duration::from_millis(100));
+        state = waited.unwrap_or_else(PoisonError::into_inner).0;
+    }
+    if !RUNNING.load(Acquire)
+        && let Some(thread) = state.thread.take()
+    {
+        drop(state);
+        let _ = thread.join();
+    }
+}
+
+fn run() {
+    silence_this_thread();
+    let mut watchdog = Watchdog::new();
+    loop {
+        let stood_still = stalls::woke();
+        let look = std::panic::AssertUnwindSafe(|| watchdog.look(stood_still));
+        let looked = std::panic::catch_unwind(look);
+        let mut state = state();
+        state.done = state.asked;
+        let is_over = (state.stop || watchdog.idle() >= IDLE) && !runtimes::any_on();
+        state.stop = false;
+        // A panic of ours ends the watch, and nothing else.
+        let wait = match looked {
+            Ok(wait) if !is_over => wait,
+            Ok(_) | Err(_) => {
+                // Under the lock: the next such thread must find no signal handler.
+                drop(watchdog);
+                stalls::stop();
+                RUNNING.store(looked.is_err(), Release);
+                DONE.notify_all();
+                return;
+            }
+        };
+        DONE.notify_all();
+        stalls::about_to_sleep(wait);
+        let asked = state.asked;
+        let waited = ASKED.wait_timeout_while(state, wait, |state| {
+            !state.stop && state.asked == asked
+        });
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+struct Watchdog {
+    began: Instant,
+    sampling: Sampling,
+    polls: Polls,
+    runtimes: HashMap<u32, Workers>,
+    /// When there was last anything to look at.
+    busy: Instant,
+}
+
+impl Watchdog {
+    fn new() -> Watchdog {
+        let now = clock::now();
+        Watchdog {
+            began: now,
+            sampling: Sampling::new(),
+            polls: Polls::default(),
+            runtimes: HashMap::new(),
+            busy: now,
+        }
+    }
+
+    fn idle(&self) -> Duration {
+        self.busy.elapsed()
+    }
+
+    /// Looks at everything once, and says when to look again. `stood_still`: the
+    /// process has, since the last look.
+    fn look(&mut self, stood_still: bool) -> Duration {
+        let now = self.began.elapsed();
+        let watched: Vec<Arc<Watched>> = runtimes::all();
+        let watched: Vec<_> = watched.into_iter().filter(|watched| watched.is_on()).collect();
+        let slots = slot::all();
+        self.runtimes
+            .retain(|number, _| watched.iter().any(|watched| watched.number == *number));
+        // The polls first: what they tell of, the workers need not.
+        let (in_progress, next) = self.polls.look(&slots, &mut self.sampling);
+        for watched in &watched {
+            let workers = self.runtimes.entry(watched.number).or_default();
+            if stood_still {
+                workers.start_over(now);
+            }
+            workers.look(now, watched, &slots, &self.polls, &mut self.sampling);
+        }
+        if in_progress || !watched.is_empty() {
+            self.busy = clock::now();
+        }
+        let thresholds = watched.iter().map(|watched| &watched.scope);
+        let slow = thresholds
+            .chain([Scope::process()])
+            .map(|scope| scope.settings().slow_poll())
+            .min();
+        let often = slow.map_or(SELDOM, |slow| (slow / 8).clamp(OFTEN, SELDOM));
+        next.map_or(often, |next| often.min(next.max(Duration::from_millis(1))))
+    }
+}
