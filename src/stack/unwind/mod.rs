@@ -1,4 +1,4 @@
-//! Walking the present stack, fast where we can.
+//! Walking a stack, fast where we can.
 //!
 //! On Linux x86-64 and aarch64 the walk is `framehop`'s, in process: it reads the
 //! unwind tables that the program carries, remembers a rule for each address, and
@@ -11,48 +11,20 @@ pub(super) mod slow;
     target_os = "linux",
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
-mod bounds;
-#[cfg(all(
-    target_os = "linux",
-    any(target_arch = "x86_64", target_arch = "aarch64")
-))]
-mod fast;
-#[cfg(all(
-    target_os = "linux",
-    any(target_arch = "x86_64", target_arch = "aarch64")
-))]
-mod modules;
-#[cfg(all(
-    target_os = "linux",
-    any(target_arch = "x86_64", target_arch = "aarch64")
-))]
-mod registers;
-#[cfg(all(
-    target_os = "linux",
-    any(target_arch = "x86_64", target_arch = "aarch64")
-))]
-mod rules;
-
+mod native;
 #[cfg(not(all(
     target_os = "linux",
     any(target_arch = "x86_64", target_arch = "aarch64")
 )))]
 #[path = "unsupported.rs"]
-mod fast;
+mod native;
 
 /// Fills `addresses` with the return addresses of the present stack, innermost
 /// first, and gives their number.
 #[inline]
 pub(super) fn walk(addresses: &mut [usize]) -> usize {
-    match fast::walk(addresses) {
+    match native::walk(addresses) {
         Some(depth) => depth,
         None => slow::walk(addresses),
     }
 }
-
-#[cfg(all(
-    test,
-    target_os = "linux",
-    any(target_arch = "x86_64", target_arch = "aarch64")
-))]
-mod tests;

@@ -2,7 +2,8 @@
 
 use std::hint::black_box;
 
-use super::{fast, slow};
+use super::fast;
+use crate::stack::unwind::slow;
 
 /// Both walks from here. Their innermost frames differ, being within themselves.
 #[inline(never)]
@@ -181,7 +182,7 @@ fn a_stack_that_is_not_the_thread_s_own_is_left_to_the_slow_walk() {
     }
     assert_eq!(WALKED.load(SeqCst), 0);
     // The way that picks a walk gives a stack there too.
-    assert!(super::walk(&mut addresses) > 2);
+    assert!(crate::stack::unwind::walk(&mut addresses) > 2);
 }
 
 #[test]
