@@ -12,7 +12,7 @@ mod support;
 
 use std::time::Duration;
 
-use debug_async::config::{Config, Deny, StackMode, VARS};
+use debug_async::config::{Config, Deny, SampleSignal, StackMode, VARS};
 use debug_async::prelude::*;
 use debug_async::report::ReportKind;
 use debug_async::runtime::Builder;
@@ -229,7 +229,8 @@ fn every_variable_does_what_it_says() {
             .deny(Deny::Kinds(vec![
                 ReportKind::NeverPolled,
                 ReportKind::SlowPoll,
-            ]));
+            ]))
+            .sample_signal(SampleSignal::named("SIGUSR2").expect("a signal"));
         assert_eq!(lossy, expected);
         assert!(debug_async::is_debug());
     });
@@ -241,6 +242,7 @@ fn every_variable_does_what_it_says() {
         ("ASYNC_DEBUG_UNRETRIEVED_AFTER", "3s"),
         ("ASYNC_DEBUG_LARGE_FUTURE", "1024"),
         ("ASYNC_DEBUG_DENY", "never_polled,slow_poll"),
+        ("ASYNC_DEBUG_SAMPLE_SIGNAL", "SIGUSR2"),
     ];
     assert_eq!(
         vars.map(|(name, _)| name),

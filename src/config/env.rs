@@ -4,7 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 
-use super::{Config, Deny, StackMode};
+use super::{Config, Deny, SampleSignal, StackMode};
 use crate::kind::ReportKind;
 
 /// One environment variable that this crate reads.
@@ -46,6 +46,7 @@ vars! {
     "ASYNC_DEBUG_UNRETRIEVED_AFTER", "a duration, such as `5s`", "`5s`", "how long an error may lie unread in a handle that is kept";
     "ASYNC_DEBUG_LARGE_FUTURE", "a number of bytes, such as `16384`", "`16384`", "from which size on a spawned future is large";
     "ASYNC_DEBUG_DENY", "`all`, or kinds separated by commas, such as `never_polled,slow_poll`", "nothing", "which findings make `#[debug_async::main]` fail";
+    "ASYNC_DEBUG_SAMPLE_SIGNAL", "the name of a signal that has no other meaning, such as `SIGURG`, `SIGUSR2` or `SIGRTMIN+3`, or `off`", "`SIGURG`", "the signal that takes the stack of a thread while it blocks (Linux)";
 }
 
 /// A setting in the environment that cannot be used.
@@ -146,6 +147,9 @@ impl Environment {
             }
             "ASYNC_DEBUG_LARGE_FUTURE" => set(&mut config.large_future, value.parse().ok()),
             "ASYNC_DEBUG_DENY" => set(&mut config.deny, parse_deny(value)),
+            "ASYNC_DEBUG_SAMPLE_SIGNAL" => {
+                set(&mut config.sample_signal, SampleSignal::named(value))
+            }
             _ => false,
         }
     }
@@ -259,6 +263,7 @@ mod tests {
             ("ASYNC_DEBUG_UNRETRIEVED_AFTER", "1s"),
             ("ASYNC_DEBUG_LARGE_FUTURE", "1024"),
             ("ASYNC_DEBUG_DENY", "never_polled, slow_poll"),
+            ("ASYNC_DEBUG_SAMPLE_SIGNAL", "usr2"),
         ];
         assert_eq!(examples.len() + 1, VARS.len());
         for (name, value) in examples {

@@ -20,10 +20,13 @@
 
 mod env;
 mod settings;
+mod signal;
 
 pub use self::env::{ConfigError, VARS, Var};
 pub(crate) use self::env::{Environment, SwitchedTo};
 pub(crate) use self::settings::Settings;
+pub use self::signal::SampleSignal;
+pub(crate) use self::signal::{is_usable, name_of};
 
 use std::time::Duration;
 
@@ -94,6 +97,7 @@ pub struct Config {
     unretrieved_after: Option<Duration>,
     large_future: Option<usize>,
     deny: Option<Deny>,
+    sample_signal: Option<SampleSignal>,
 }
 
 impl Config {
@@ -143,6 +147,13 @@ impl Config {
         self
     }
 
+    /// The signal that takes the stack of a thread while it blocks, on Linux.
+    /// Default: `SIGURG`.
+    pub fn sample_signal(mut self, signal: SampleSignal) -> Config {
+        self.sample_signal = Some(signal);
+        self
+    }
+
     /// The threshold of slow polls that is set here, or the default.
     pub fn get_slow_poll(&self) -> Duration {
         self.slow_poll.unwrap_or(settings::SLOW_POLL)
@@ -176,6 +187,7 @@ impl Config {
             unretrieved_after: self.unretrieved_after.or(below.unretrieved_after),
             large_future: self.large_future.or(below.large_future),
             deny: self.deny.or(below.deny),
+            sample_signal: self.sample_signal.or(below.sample_signal),
         }
     }
 }

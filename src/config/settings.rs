@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use super::{Config, Deny, StackMode};
+use super::{Config, Deny, SampleSignal, StackMode};
 
 pub(super) const SLOW_POLL: Duration = Duration::from_millis(100);
 const NEVER_POLLED_AFTER: Duration = Duration::from_secs(5);
@@ -19,6 +19,7 @@ pub(crate) struct Settings {
     pub(crate) unretrieved_after: Duration,
     pub(crate) large_future: usize,
     pub(crate) deny: Deny,
+    pub(crate) sample_signal: SampleSignal,
 }
 
 impl Settings {
@@ -30,6 +31,7 @@ impl Settings {
             unretrieved_after: config.unretrieved_after.unwrap_or(UNRETRIEVED_AFTER),
             large_future: config.large_future.unwrap_or(LARGE_FUTURE),
             deny: config.deny.unwrap_or_default(),
+            sample_signal: config.sample_signal.unwrap_or_default(),
         };
         settings.set_slow_poll(config.slow_poll.unwrap_or(SLOW_POLL));
         settings
