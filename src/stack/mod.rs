@@ -14,7 +14,7 @@ mod intern;
 mod print;
 mod resolve;
 mod trim;
-mod unwind;
+pub(crate) mod unwind;
 
 pub(crate) use self::capture::{capture, capture_always};
 pub(crate) use self::intern::Captured;

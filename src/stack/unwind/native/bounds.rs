@@ -7,7 +7,7 @@ use std::ops::Range;
 ///
 /// Dear on the main thread (it reads `/proc/self/maps`): to be asked for once.
 #[allow(unsafe_code)]
-pub(super) fn of_this_thread() -> Option<Range<u64>> {
+pub(crate) fn of_this_thread() -> Option<Range<u64>> {
     let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
     // SAFETY: `pthread_getattr_np` may be asked for the calling thread at any
     // time. It fills the attributes if it returns 0, and only then are they read;

@@ -127,7 +127,7 @@ impl Walker {
     }
 }
 
-fn known() -> (Arc<Modules>, u64) {
+pub(super) fn known() -> (Arc<Modules>, u64) {
     let mut modules = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
     let known = modules.get_or_insert_with(|| Arc::new(Modules::loaded()));
     (Arc::clone(known), EDITION.load(Acquire))
@@ -135,7 +135,7 @@ fn known() -> (Arc<Modules>, u64) {
 
 /// Reads the modules anew, unless somebody did since `old`.
 #[cold]
-fn read_anew(old: &Arc<Modules>) -> (Arc<Modules>, u64) {
+pub(super) fn read_anew(old: &Arc<Modules>) -> (Arc<Modules>, u64) {
     let mut modules = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
     if modules.as_ref().is_none_or(|known| Arc::ptr_eq(known, old)) {
         *modules = Some(Arc::new(Modules::loaded()));

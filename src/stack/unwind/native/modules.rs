@@ -63,6 +63,16 @@ impl Modules {
     }
 }
 
+/// Whether an address lies in the program itself, and in none of its libraries.
+pub(crate) fn is_in_program(address: u64) -> bool {
+    let mut is_in = false;
+    each_object(|program| {
+        is_in = program.range().contains(&address);
+        false
+    });
+    is_in
+}
+
 /// A loaded object, while the loader shows it.
 struct Object<'a> {
     is_program: bool,

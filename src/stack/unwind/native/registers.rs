@@ -2,6 +2,33 @@
 
 use framehop::UnwindRegsNative;
 
+/// What a walk needs of a thread's registers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Registers {
+    pub(crate) pc: u64,
+    pub(crate) sp: u64,
+    pub(crate) fp: u64,
+    /// The return address, where a register has it.
+    #[cfg_attr(target_arch = "x86_64", allow(dead_code))]
+    pub(crate) lr: u64,
+}
+
+impl Registers {
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn native(&self) -> UnwindRegsNative {
+        UnwindRegsNative::new(self.pc, self.sp, self.fp)
+    }
+
+    #[cfg(target_arch = "aarch64")]
+    pub(super) fn native(&self) -> UnwindRegsNative {
+        UnwindRegsNative::new_with_ptr_auth_mask(MASK, self.lr, self.sp, self.fp)
+    }
+}
+
+/// Return addresses may be signed, in the bits above the 48 of user space.
+#[cfg(target_arch = "aarch64")]
+const MASK: framehop::aarch64::PtrAuthMask = framehop::aarch64::PtrAuthMask(u64::MAX >> 16);
+
 /// Where the program is, and its registers there.
 pub(super) struct Here {
     pub(super) pc: u64,
@@ -58,11 +85,9 @@ pub(super) fn here() -> Here {
             options(nomem, nostack, preserves_flags),
         );
     }
-    // Return addresses may be signed, in the bits above the 48 of user space.
-    let mask = framehop::aarch64::PtrAuthMask(u64::MAX >> 16);
     Here {
         pc,
         sp,
-        registers: UnwindRegsNative::new_with_ptr_auth_mask(mask, lr, sp, fp),
+        registers: UnwindRegsNative::new_with_ptr_auth_mask(MASK, lr, sp, fp),
     }
 }
