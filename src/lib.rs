@@ -103,6 +103,7 @@ pub mod runtime;
 mod site;
 mod stack;
 pub mod task;
+mod watchdog;
 
 pub use crate::mode::{is_debug, set_debug, set_slow_poll};
 pub use crate::report::flush;

@@ -19,6 +19,7 @@ const LAYERS: &[&str] = &[
     "report",    // reports: grace, limit, reporter, sinks
     "panics",    // where a panic happened
     "detect",    // the findings
+    "watchdog",  // threads that block
     "observe",   // the poll body
     "future",    // the wrappers: futures,
     "task",      // tasks,

@@ -1,0 +1,102 @@
+//! Asking a thread by a signal.
+//!
+//! ```text
+//! thread   what is known of a thread
+//! context  its registers when a signal comes
+//! slot     the question and the answer
+//! handler  the signal
+//! ```
+
+mod context;
+mod handler;
+mod slot;
+mod thread;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use self::slot::{Asker, Question};
+pub(crate) use self::thread::Thread;
+use super::{Missed, Refused, Sample};
+use crate::config;
+use crate::stack::unwind::native::{Copied, Walker, is_in_program};
+
+/// How long a thread has to begin its answer. One that can run needs some 20 µs.
+const LIMIT: Duration = Duration::from_millis(250);
+
+/// Takes samples; has the signal for as long as it lives.
+pub(crate) struct Sampler {
+    asker: Asker,
+    signal: i32,
+    /// Somebody took the signal from us.
+    replaced: bool,
+    with_task: bool,
+    walker: Walker,
+}
+
+impl Sampler {
+    pub(crate) fn install(signal: i32) -> Result<Sampler, Refused> {
+        if !config::is_usable(signal) {
+            return Err(Refused::Unusable(signal));
+        }
+        let asker = Asker::claim().ok_or(Refused::Taken)?;
+        handler::install(signal).map_err(|errno| Refused::Failed { signal, errno })?;
+        Ok(Sampler {
+            asker,
+            signal,
+            replaced: false,
+            with_task: is_in_program(tokios_code()),
+            walker: Walker::new(),
+        })
+    }
+
+    /// Where the thread is now, and what the mark is at that moment.
+    pub(crate) fn sample(&mut self, thread: &Thread, mark: &AtomicU64) -> Result<Sample, Missed> {
+        let signal = self.signal;
+        self.replaced |= !handler::is_in_force(signal);
+        if self.replaced {
+            return Err(Missed::Replaced { signal });
+        }
+        let question = Question {
+            handle: thread.handle,
+            stack: thread.stack.clone(),
+            mark,
+            with_task: self.with_task,
+        };
+        let send = || {
+            handler::send(signal, thread.id).map_err(|errno| match errno {
+                libc::ESRCH => Missed::Gone,
+                errno => Missed::Failed { signal, errno },
+            })
+        };
+        let answered = self.asker.ask(thread.id, question, LIMIT, send)?;
+        let (answer, words) = answered.ok_or(Missed::Unanswered)?;
+        let copied = Copied {
+            registers: answer.registers,
+            start: answer.start,
+            words,
+        };
+        let (stack, cut) = self.walker.walk(&copied);
+        Ok(Sample {
+            stack,
+            cut,
+            mark: answer.mark,
+            task: answer.task,
+        })
+    }
+}
+
+impl Drop for Sampler {
+    fn drop(&mut self) {
+        handler::restore(self.signal);
+    }
+}
+
+/// An address within tokio.
+fn tokios_code() -> u64 {
+    type Build = fn(&mut tokio::runtime::Builder) -> std::io::Result<tokio::runtime::Runtime>;
+    tokio::runtime::Builder::build as Build as usize as u64
+}
