@@ -37,6 +37,34 @@ mod program {
         }
     }
 
+    pub(super) mod forgets_elsewhere {
+        use super::*;
+
+        #[debug_async::main(flavor = "current_thread")]
+        pub(crate) async fn main() {
+            let thread = std::thread::spawn(|| drop(forgotten().tracked()));
+            thread.join().expect("no panic");
+        }
+    }
+
+    pub(super) mod loses_elsewhere {
+        use super::*;
+
+        #[debug_async::main(flavor = "current_thread")]
+        pub(crate) async fn main() {
+            let thread = std::thread::spawn(|| {
+                let mut builder = tokio::runtime::Builder::new_current_thread();
+                let runtime = builder.build().expect("it can be built");
+                runtime.block_on(async {
+                    let lost = debug_async::spawn!(fails());
+                    tokio::task::yield_now().await;
+                    assert!(lost.is_finished());
+                });
+            });
+            thread.join().expect("no panic");
+        }
+    }
+
     pub(super) mod loses {
         use super::*;
 
@@ -156,6 +184,22 @@ fn a_lost_error_is_denied_in_production_and_in_debug() {
         program
             .run(&[(DENY, "slow_poll"), ("ASYNC_DEBUG", mode)])
             .succeeded();
+    }
+}
+
+#[test]
+fn what_is_found_outside_the_runtime_of_main_is_denied_too() {
+    let forgets = Program::new(|| match &*support::child::case() {
+        "forgets" => exit(program::forgets_elsewhere::main()),
+        _ => exit(program::loses_elsewhere::main()),
+    });
+    for (case, kind) in [("forgets", "never_polled"), ("loses", "unretrieved_error")] {
+        for (value, mode) in [("all", "0"), ("all", "1"), (kind, ""), (kind, "1")] {
+            let output = forgets.run_case(case, &[(DENY, value), ("ASYNC_DEBUG", mode)]);
+            assert_eq!(output.code, Some(1), "{value}: {output}");
+            output.says(1, &["ERROR", DENY, "1 × ", kind]);
+        }
+        forgets.run_case(case, &[(DENY, "slow_poll")]).succeeded();
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 use debug_async::config::{Config, Deny, SampleSignal, StackMode, VARS};
 use debug_async::prelude::*;
 use debug_async::report::ReportKind;
-use debug_async::runtime::Builder;
+use debug_async::runtime::{Builder, Runtime};
 use support::{Output, Program, collect, take_seen};
 
 async fn forgotten() {}
@@ -152,10 +152,14 @@ fn builds() {
     match &*support::child::case() {
         "debug(true)" => drop(builder.debug(true)),
         "debug(false)" => drop(builder.debug(false)),
-        "set_debug" => debug_async::set_debug(true),
+        "set_debug" | "set_debug, Runtime::new" => debug_async::set_debug(true),
         _ => {}
     }
-    let runtime = builder.build().expect("it can be built");
+    let runtime = match &*support::child::case() {
+        "set_debug, Runtime::new" => Runtime::new(),
+        _ => builder.build(),
+    };
+    let runtime = runtime.expect("it can be built");
     println!("the mode is {};", runtime.block_on(async { mode() }));
 }
 
@@ -173,6 +177,9 @@ fn an_argument_beats_the_environment_which_beats_the_default() {
         ("debug(false)", "1", "production"),
         ("debug(false)", "off", "production"),
         ("set_debug", "0", "debug"),
+        ("set_debug", "off", "debug"),
+        ("set_debug, Runtime::new", "", "debug"),
+        ("set_debug, Runtime::new", "off", "debug"),
     ] {
         let output = program
             .run_case(case, &[("ASYNC_DEBUG", value)])

@@ -161,6 +161,44 @@ fn ten_thousand_lost_errors_keep_their_count() {
 }
 
 #[test]
+fn errors_that_somebody_waits_for_take_no_room_however_many() {
+    let program = Program::new(|| {
+        support::collect();
+        let builder = &mut Builder::new_current_thread();
+        let runtime = builder.debug(true).build().expect("it can be built");
+        runtime.block_on(async {
+            // So many at once may make a slow poll on a busy machine.
+            debug_async::set_slow_poll(std::time::Duration::from_secs(60));
+            let gate = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
+            let tasks = (0..TASKS).map(|_| {
+                let gate = gate.clone();
+                debug_async::spawn!(async move { gate.acquire().await.map(drop) })
+            });
+            let all = futures::future::join_all(tasks);
+            let open = async {
+                tokio::task::yield_now().await;
+                // Each fails now, while its handle is waited for.
+                gate.close();
+            };
+            let (results, ()) = futures::future::join(all, open).await;
+            assert!(
+                results.iter().all(|result| matches!(result, Ok(Err(_)))),
+                "each fails"
+            );
+        });
+        drop(runtime);
+        debug_async::flush();
+        let seen = support::take_seen();
+        assert!(seen.is_empty(), "{seen:#?}");
+    });
+    let output = program.run(&[]).succeeded();
+    output.says(0, &["reports were lost"]);
+}
+
+/// More than there is room for among the findings that wait to be judged.
+const TASKS: usize = 12_000;
+
+#[test]
 fn a_queue_that_is_full_says_how_many_reports_it_lost() {
     let program = Program::new(|| {
         let (began, begins) = std::sync::mpsc::channel();

@@ -17,6 +17,7 @@ use std::time::Duration;
 use debug_async::prelude::*;
 use debug_async::report::ReportKind;
 use debug_async::runtime::{Builder, Handle, Runtime};
+use debug_async::task::LocalSet;
 use debug_async::{is_debug, set_debug};
 use support::{Expected, Program, block, check, collect, site, take_seen, thread_names};
 use tracing::Level;
@@ -174,6 +175,34 @@ fn what_is_spawned_on_another_runtime_obeys_that_one() {
         });
         drop((on, off));
         reported(&[Expected::new(ReportKind::SlowPoll).at(site!("on"))]);
+    });
+}
+
+#[test]
+fn what_a_local_set_runs_on_a_runtime_obeys_that_one() {
+    child!(|| {
+        let (on, off) = (runtime(true), runtime(false));
+        let modes = || async {
+            let task = debug_async::task::spawn_local(async { is_debug() });
+            (is_debug(), task.await.expect("no panic"))
+        };
+        let set = LocalSet::new();
+        assert_eq!(set.block_on(&on, modes()), (true, true));
+        assert_eq!(set.block_on(&off, modes()), (false, false));
+        set_debug(true);
+        assert_eq!(set.block_on(&off, modes()), (false, false));
+        // A runtime of tokio's own is as the process is, whatever thread it is run on.
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let tokio = builder.build().expect("it can be built");
+        assert_eq!(set.block_on(&tokio, modes()), (true, true));
+        set_debug(false);
+        let call = on.spawn_blocking(move || {
+            assert!(is_debug());
+            let set = LocalSet::new();
+            let run = set.block_on(&tokio, async { is_debug() });
+            (run, is_debug())
+        });
+        assert_eq!(on.block_on(call).expect("no panic"), (false, true));
     });
 }
 

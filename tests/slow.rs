@@ -226,3 +226,37 @@ fn a_task_that_blocks_on_a_runtime_without_a_thread_to_spare() {
         assert!((1..=3).contains(&seen[0].count));
     });
 }
+
+/// Blocks when it is dropped.
+struct Slow;
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        block();
+    }
+}
+
+#[test]
+fn a_drop_where_it_may_block_is_not_slow() {
+    in_debug(|run| {
+        run.block_on(async {
+            let hold = || {
+                let slow = Slow;
+                async move {
+                    tokio::task::yield_now().await;
+                    drop(slow);
+                }
+            };
+            let mut moved = Box::pin(hold().tracked_as("moved"));
+            assert!(futures::poll!(moved.as_mut()).is_pending());
+            let dropped = task::spawn_blocking(move || drop(moved));
+            dropped.await.expect("no panic");
+            // The same where it holds others up.
+            let mut here = Box::pin(hold().tracked_as("here")); // site: here
+            assert!(futures::poll!(here.as_mut()).is_pending());
+            drop(here);
+        });
+        let here = Expected::new(ReportKind::SlowDrop).at(site!("here"));
+        run.expect(&[here.named("here")]);
+    });
+}
