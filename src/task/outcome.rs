@@ -81,12 +81,18 @@ fn variant<T>(value: &T) -> Option<u64> {
     seen.0
 }
 
-/// A task has returned.
+/// A task has returned. If it is an error, `expected` says whether it is no news.
 pub(super) fn returned<T, P: Probe<T>>(record: &Arc<Record>, output: &T, expected: bool) {
-    record.take(Step::Done);
-    if !P::is_error(output) {
-        return;
+    if P::is_error(output) {
+        failed::<T, P>(record, output, expected);
+    } else {
+        record.take(Step::Done);
     }
+}
+
+/// A task has returned an error.
+pub(super) fn failed<T, P: Probe<T>>(record: &Arc<Record>, output: &T, expected: bool) {
+    record.take(Step::Done);
     if expected {
         record.set(Flag::EXPECTED);
         return;

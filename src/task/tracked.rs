@@ -13,7 +13,7 @@ use super::outcome::{self, Probe};
 use crate::detect::{large_future, untracked_tasks};
 use crate::mode::Scope;
 use crate::observe::{self, Watch};
-use crate::record::{Object, Record};
+use crate::record::{Object, Record, Step};
 
 pin_project! {
     pub(crate) struct TrackedTask<F, P> {
@@ -75,8 +75,12 @@ impl<F: Future, P: Probe<F::Output>> Future for TrackedTask<F, P> {
         match result {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(output)) => {
-                let expected = P::is_error(&output) && observe::was_expected(inner.0, inner.1);
-                outcome::returned::<_, P>(record, &output, expected);
+                if P::is_error(&output) {
+                    let expected = observe::was_expected(inner.0, inner.1);
+                    outcome::failed::<_, P>(record, &output, expected);
+                } else {
+                    record.take(Step::Done);
+                }
                 Poll::Ready(output)
             }
             // tokio catches it in turn, and sees it as if we were not here.
