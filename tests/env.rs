@@ -194,8 +194,15 @@ fn a_config_beats_the_environment_which_beats_the_default() {
         collect();
         let mut builder = Builder::new_current_thread();
         builder.debug(true);
-        if support::child::case() == "config" {
+        let case = support::child::case();
+        if case.contains("config") {
             builder.config(Config::new().slow_poll(Duration::from_millis(10)));
+        }
+        if case.contains("set to 10ms") {
+            debug_async::set_slow_poll(Duration::from_millis(10));
+        }
+        if case.contains("set to 1h") {
+            debug_async::set_slow_poll(Duration::from_secs(3600));
         }
         let runtime = builder.build().expect("it can be built");
         runtime.block_on(async {
@@ -213,6 +220,10 @@ fn a_config_beats_the_environment_which_beats_the_default() {
         ("", "10ms", 1),
         ("config", "1h", 1),
         ("config", "", 1),
+        ("set to 10ms", "", 1),
+        ("set to 10ms", "1h", 1),
+        ("set to 1h", "10ms", 0),
+        ("set to 1h, config", "1h", 1),
     ] {
         let output = program
             .run_case(case, &[("ASYNC_DEBUG_SLOW_POLL", value)])
@@ -256,6 +267,41 @@ fn every_variable_does_what_it_says() {
         *VARS.iter().map(|var| var.name).collect::<Vec<_>>()
     );
     program.run(&vars).succeeded();
+}
+
+/// Sets a variable of this process.
+#[allow(unsafe_code)]
+fn set_var(name: &str, value: &str) {
+    // SAFETY: no thread of this child reads the environment but through `std`, which
+    // locks it.
+    unsafe { std::env::set_var(name, value) }
+}
+
+#[test]
+fn the_environment_is_read_once_but_by_those_who_ask_for_it() {
+    let program = Program::new(|| {
+        set_var("ASYNC_DEBUG", "1");
+        assert!(debug_async::is_debug());
+        set_var("ASYNC_DEBUG", "0");
+        set_var("ASYNC_DEBUG_LARGE_FUTURE", "1");
+        set_var("ASYNC_DEBUG_STACK", "deep");
+        assert!(debug_async::is_debug());
+        let builder = &mut Builder::new_current_thread();
+        let runtime = builder.build().expect("it can be built");
+        assert!(runtime.block_on(async { debug_async::is_debug() }));
+        let now = Config::new().large_future(1);
+        assert_eq!(Config::from_env_lossy(), now);
+        let error = Config::from_env().expect_err("one is bad");
+        assert_eq!(error.name(), "ASYNC_DEBUG_STACK");
+        collect();
+        let task = async { debug_async::spawn!(forgotten()).await };
+        runtime.block_on(task).expect("no panic");
+        debug_async::flush();
+        let large = |seen: &support::Seen| seen.kind == ReportKind::LargeFuture;
+        assert!(!take_seen().iter().any(large));
+    });
+    // The bad value came too late to be warned of.
+    program.run(&[]).succeeded().says(0, &["WARN"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::sync::OnceLock;
 
 use super::{Config, Deny, SampleSignal, StackMode};
 use crate::kind::ReportKind;
@@ -30,8 +31,8 @@ macro_rules! vars {
         $(#[doc = concat!("| `", $name, "` | ", $accepts, " | ", $default, " | ", $sets, " |")])*
         ///
         /// They are read once, when the first runtime is built or the first
-        /// object is tracked. A value that is not accepted gives one warning and
-        /// the default.
+        /// object is tracked; what a program sets later has no effect. A value that
+        /// is not accepted gives one warning and the default.
         pub const VARS: &[Var] = &[$(
             Var { name: $name, accepts: $accepts, default: $default, sets: $sets },
         )*];
@@ -103,7 +104,14 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    pub(crate) fn read() -> Environment {
+    /// The environment as it was when it was first asked for.
+    pub(crate) fn get() -> &'static Environment {
+        static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
+        ENVIRONMENT.get_or_init(Environment::read)
+    }
+
+    /// The environment as it is now.
+    pub(super) fn read() -> Environment {
         Environment::parse(std::env::vars_os())
     }
 

@@ -159,7 +159,9 @@ impl Config {
         self.slow_poll.unwrap_or(settings::SLOW_POLL)
     }
 
-    /// The settings that the environment gives.
+    /// The settings that the environment gives as it is now. Those that this crate
+    /// goes by itself it has read once: give these to a
+    /// [`runtime::Builder`](crate::runtime::Builder::config) to have them hold.
     ///
     /// # Errors
     ///
@@ -173,7 +175,7 @@ impl Config {
         }
     }
 
-    /// The settings that the environment gives, bad ones passed over in silence.
+    /// The same, bad settings passed over in silence.
     pub fn from_env_lossy() -> Config {
         Environment::read().config
     }

@@ -40,7 +40,8 @@ impl Mode {
 /// the process. asyncio's `loop.set_debug()`.
 ///
 /// `false` means production mode. What was created before keeps the mode it was
-/// created in.
+/// created in. A runtime that is built later is as the process is, unless its
+/// builder says otherwise.
 ///
 /// # Examples
 ///
@@ -88,7 +89,9 @@ pub(crate) fn current() -> Mode {
 /// or else for the process. asyncio's `loop.slow_callback_duration`.
 ///
 /// It holds at once, for everything but objects with a threshold of their own
-/// ([`TrackedFuture::slow_ok`](crate::future::TrackedFuture::slow_ok)).
+/// ([`TrackedFuture::slow_ok`](crate::future::TrackedFuture::slow_ok)). A runtime
+/// that is built later begins with that of the process, unless its builder says
+/// otherwise.
 ///
 /// ```
 /// use std::sync::OnceLock;

@@ -162,13 +162,13 @@ static PROCESS: OnceLock<Arc<Scope>> = OnceLock::new();
 
 #[cold]
 fn read_environment() -> &'static Arc<Scope> {
-    let environment = Environment::read();
+    let environment = Environment::get();
     let mode = environment.switch.map_or(Mode::Production, Mode::from);
-    let scope = Scope::new(mode, environment.config);
+    let scope = Scope::new(mode, environment.config.clone());
     // Whoever comes first speaks, and does so with no lock held: it runs the
     // program's subscriber, which may track something itself.
     if PROCESS.set(scope).is_ok() {
-        for problem in environment.problems {
+        for problem in &environment.problems {
             notice::say(&problem.to_string());
         }
     }

@@ -203,9 +203,12 @@ impl Builder {
     /// as they start.
     fn scope(&mut self) -> Arc<Scope> {
         // Says what is wrong in the environment, once.
-        Scope::process();
-        let environment = Environment::read();
-        let config = self.config.clone().over(environment.config);
+        let process = Scope::process();
+        let environment = Environment::get();
+        // `set_slow_poll` may have been called before.
+        let slow_poll = process.settings().slow_poll();
+        let below = environment.config.clone().slow_poll(slow_poll);
+        let config = self.config.clone().over(below);
         let scope = Scope::new(self.mode(environment.switch), config);
         let (entered, user) = (Arc::clone(&scope), self.on_thread_start.clone());
         self.inner.on_thread_start(move || {
