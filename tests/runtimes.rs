@@ -291,6 +291,34 @@ fn each_way_to_end_a_runtime_gives_the_summary() {
 }
 
 #[test]
+fn a_runtime_whose_end_panics_has_ended_all_the_same() {
+    child!(|| {
+        for debug in [true, false] {
+            let outer = runtime(false);
+            let mut builder = Builder::new_current_thread();
+            let inner = builder.debug(debug).build().expect("it can be built");
+            inner.block_on(async {
+                debug_async::spawn!(waits());
+                tokio::task::yield_now().await;
+            });
+            let handle = inner.handle().clone();
+            set_debug(!debug);
+            outer.block_on(async {
+                // tokio refuses to wait for its threads within a future.
+                let end = std::panic::AssertUnwindSafe(|| drop(inner));
+                assert!(std::panic::catch_unwind(end).is_err());
+            });
+            // Nothing is left of its switch.
+            let known = Handle::from(tokio::runtime::Handle::clone(&handle));
+            let _entered = known.enter();
+            assert_eq!(is_debug(), !debug);
+            set_debug(false);
+            reported(&[Expected::new(ReportKind::PendingAtShutdown).says("1 task was")]);
+        }
+    });
+}
+
+#[test]
 fn a_local_runtime_gives_the_summary_too() {
     child!(|| {
         for debug in [true, false] {

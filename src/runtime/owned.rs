@@ -52,9 +52,20 @@ impl<R> Owned<R> {
             alive.report(scope, tasks.saturating_sub(scope.tasks()));
         }
         scope.end();
+        let _ended = Ended(&self.handle);
         end(inner);
+    }
+}
+
+/// Says what a runtime dropped, when it has: also if its end panicked, as it does
+/// within a future.
+struct Ended<'a>(&'a Handle);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        let scope = self.0.scope();
         pending_at_shutdown::dropped_by(scope).report(scope, 0);
-        mode::ended(self.handle.id());
+        mode::ended(self.0.id());
     }
 }
 
