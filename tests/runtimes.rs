@@ -291,6 +291,82 @@ fn each_way_to_end_a_runtime_gives_the_summary() {
 }
 
 #[test]
+fn a_closure_that_runs_on_is_not_said_to_be_dropped() {
+    child!(|| {
+        let futures = "dropped where they stood";
+        let closures = "`spawn_blocking` that has begun runs on, and the runtime waits";
+        for (tasks, says) in [(0, [false, true]), (1, [true, true])] {
+            let runtime = runtime(true);
+            let (go, went) = std::sync::mpsc::channel::<()>();
+            let (began, begins) = std::sync::mpsc::channel();
+            runtime.block_on(async {
+                for _ in 0..tasks {
+                    debug_async::spawn!(waits());
+                }
+                debug_async::task::spawn_blocking(move || {
+                    let _ = began.send(());
+                    let _ = went.recv();
+                });
+                tokio::task::yield_now().await;
+            });
+            begins.recv().expect("it begins");
+            let end = std::thread::spawn(move || drop(runtime));
+            support::wait_until("the summary", |seen| !seen.is_empty());
+            assert!(!end.is_finished());
+            drop(go);
+            end.join().expect("no panic");
+            let seen = take_seen_whole();
+            assert_eq!(seen.len(), 1, "{seen:#?}");
+            assert_eq!(
+                [futures, closures].map(|part| seen[0].help.contains(part)),
+                says
+            );
+        }
+        let runtime = runtime(true);
+        runtime.spawn(waits());
+        drop(runtime);
+        let seen = take_seen_whole();
+        assert_eq!(
+            [futures, closures].map(|part| seen[0].help.contains(part)),
+            [true, false]
+        );
+    });
+}
+
+#[test]
+fn a_summary_that_cannot_be_whole_says_so() {
+    child!(|| {
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(2).enable_all().debug(false);
+        let runtime = builder.build().expect("it can be built");
+        let (go, went) = std::sync::mpsc::channel::<()>();
+        let (began, begins) = std::sync::mpsc::channel();
+        runtime.spawn(async move {
+            let _ = began.send(());
+            let _ = went.recv();
+        });
+        begins.recv().expect("it begins");
+        runtime.block_on(async {
+            debug_async::spawn!(waits());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        });
+        runtime.shutdown_timeout(Duration::from_secs(3));
+        drop(go);
+        debug_async::flush();
+        let seen = take_seen_whole();
+        assert!(
+            seen.len() == 1 && seen[0].message.starts_with("at least 1 task was still"),
+            "{seen:#?}"
+        );
+    });
+}
+
+fn take_seen_whole() -> Vec<support::Seen> {
+    debug_async::flush();
+    take_seen()
+}
+
+#[test]
 fn a_runtime_whose_end_panics_has_ended_all_the_same() {
     child!(|| {
         for debug in [true, false] {

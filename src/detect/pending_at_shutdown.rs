@@ -8,9 +8,12 @@ use tracing::Level;
 
 use crate::clock;
 use crate::mode::Scope;
-use crate::record::{Flag, Record, Step};
+use crate::record::{Flag, Object, Record, Step};
 use crate::registry;
 use crate::report::{self, Report, ReportKind};
+
+const RUNNING: &str = "a closure of `spawn_blocking` that has begun runs on, and the runtime \
+     waits for it unless it is shut down in the background or with a timeout";
 
 /// The tasks of one site that were left.
 #[derive(Debug, Default)]
@@ -26,6 +29,10 @@ struct Left {
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
     sites: BTreeMap<(&'static str, u32, u32), Left>,
+    /// How many of them are calls that may block and have begun.
+    running: u64,
+    /// There were more, which cannot be told.
+    is_partial: bool,
 }
 
 /// What runtimes that are ending have left so far, by scope. Production keeps no
@@ -47,11 +54,14 @@ pub(crate) fn dropped(record: &Record, scope: &Scope) {
     left.entry(scope.id()).or_default().add(record);
 }
 
-/// What a runtime that has ended dropped.
-pub(crate) fn dropped_by(scope: &Scope) -> Summary {
+/// What a runtime that has ended dropped. If it did not wait for its workers, it had
+/// `alive` tasks, some of which they may drop too late to tell.
+pub(crate) fn dropped_by(scope: &Scope, alive: usize) -> Summary {
     scope.close();
     let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
-    left.remove(&scope.id()).unwrap_or_default()
+    let mut left = left.remove(&scope.id()).unwrap_or_default();
+    left.is_partial = left.total() < alive as u64;
+    left
 }
 
 /// What a runtime still has, in debug mode.
@@ -77,6 +87,9 @@ impl Summary {
             ..Left::default()
         });
         left.tasks += 1;
+        if record.object() == Object::BlockingTask && record.has(Step::Polled) {
+            self.running += 1;
+        }
         left.unpolled += u64::from(!record.has(Step::Polled));
         if let Some(debug) = record.debug() {
             left.oldest = left.oldest.max(debug.age());
@@ -99,16 +112,28 @@ impl Summary {
             kind.level()
         };
         report::raise_at(level, kind, None, scope, || {
-            Report::new(kind, scope, self.text(unseen)).help_with(
-                "they were dropped where they stood: await their handles, or tell them to stop \
-                 and wait for it, before main returns",
-            )
+            Report::new(kind, scope, self.text(unseen)).help_with(self.help())
         });
     }
 
+    fn total(&self) -> u64 {
+        self.sites.values().map(|left| left.tasks).sum()
+    }
+
+    fn help(&self) -> String {
+        let fate = match self.running {
+            0 => "they were dropped where they stood".to_owned(),
+            n if n == self.total() => RUNNING.to_owned(),
+            _ => format!("the others were dropped where they stood; {RUNNING}"),
+        };
+        format!(
+            "{fate}: await their handles, or tell them to stop and wait for it, before main returns"
+        )
+    }
+
     fn text(&self, unseen: usize) -> String {
-        let total: u64 = self.sites.values().map(|left| left.tasks).sum();
-        let total = total + unseen as u64;
+        let total = self.total() + unseen as u64;
+        let least = if self.is_partial { "at least " } else { "" };
         let were = if total == 1 { " was" } else { "s were" };
         let mut lines: Vec<String> = self
             .sites
@@ -121,7 +146,7 @@ impl Summary {
             lines.push(format!("{unseen} not tracked"));
         }
         format!(
-            "{total} task{were} still pending at shutdown: {}",
+            "{least}{total} task{were} still pending at shutdown: {}",
             lines.join("; ")
         )
     }

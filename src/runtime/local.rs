@@ -98,13 +98,13 @@ impl LocalRuntime {
 
     /// See [`tokio::runtime::LocalRuntime::shutdown_timeout`].
     pub fn shutdown_timeout(mut self, duration: Duration) {
-        self.0.end(|inner| inner.shutdown_timeout(duration));
+        self.0.end_early(|inner| inner.shutdown_timeout(duration));
     }
 
     /// See [`tokio::runtime::LocalRuntime::shutdown_background`].
     pub fn shutdown_background(mut self) {
         self.0
-            .end(tokio::runtime::LocalRuntime::shutdown_background);
+            .end_early(tokio::runtime::LocalRuntime::shutdown_background);
     }
 }
 

@@ -39,38 +39,49 @@ impl<R> Owned<R> {
         self.handle.scope()
     }
 
-    /// Ends it by way of `end`, and says what it left.
-    pub(super) fn end(&mut self, end: impl FnOnce(R)) {
+    /// Ends it by way of `end`, which may not wait for its workers, and says what it
+    /// left.
+    pub(super) fn end_early(&mut self, end: impl FnOnce(R)) {
+        let alive = self.handle.metrics().num_alive_tasks();
+        self.end(end, alive);
+    }
+
+    /// The same, with the number of tasks if they may not all be dropped by then.
+    fn end(&mut self, end: impl FnOnce(R), alive: usize) {
         let Some(inner) = self.inner.take() else {
             return;
         };
         let scope = self.scope();
         let _entered = mode::enter(Some(Arc::clone(scope)));
-        let alive = pending_at_shutdown::alive_in(scope);
+        let pending = pending_at_shutdown::alive_in(scope);
         if scope.mode() == Mode::Debug {
             let tasks = self.handle.metrics().num_alive_tasks();
-            alive.report(scope, tasks.saturating_sub(scope.tasks()));
+            pending.report(scope, tasks.saturating_sub(scope.tasks()));
         }
         scope.end();
-        let _ended = Ended(&self.handle);
+        let handle = &self.handle;
+        let _ended = Ended { handle, alive };
         end(inner);
     }
 }
 
 /// Says what a runtime dropped, when it has: also if its end panicked, as it does
 /// within a future.
-struct Ended<'a>(&'a Handle);
+struct Ended<'a> {
+    handle: &'a Handle,
+    alive: usize,
+}
 
 impl Drop for Ended<'_> {
     fn drop(&mut self) {
-        let scope = self.0.scope();
-        pending_at_shutdown::dropped_by(scope).report(scope, 0);
-        mode::ended(self.0.id());
+        let scope = self.handle.scope();
+        pending_at_shutdown::dropped_by(scope, self.alive).report(scope, 0);
+        mode::ended(self.handle.id());
     }
 }
 
 impl<R> Drop for Owned<R> {
     fn drop(&mut self) {
-        self.end(drop);
+        self.end(drop, 0);
     }
 }

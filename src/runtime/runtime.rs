@@ -96,14 +96,21 @@ impl Runtime {
         self.handle().enter()
     }
 
-    /// See [`tokio::runtime::Runtime::shutdown_timeout`].
+    /// See [`tokio::runtime::Runtime::shutdown_timeout`]. If the time does not suffice,
+    /// what is said of [`shutdown_background`](Runtime::shutdown_background) holds.
     pub fn shutdown_timeout(mut self, duration: Duration) {
-        self.0.end(|inner| inner.shutdown_timeout(duration));
+        self.0.end_early(|inner| inner.shutdown_timeout(duration));
     }
 
     /// See [`tokio::runtime::Runtime::shutdown_background`].
+    ///
+    /// In production mode it is their drops that tell of the tasks that were left, and
+    /// workers go on dropping after this has returned. So the summary has only those
+    /// that were dropped by then, and says `at least`; on several workers that may be
+    /// none, and there is no summary. In debug mode it has them all.
     pub fn shutdown_background(mut self) {
-        self.0.end(tokio::runtime::Runtime::shutdown_background);
+        self.0
+            .end_early(tokio::runtime::Runtime::shutdown_background);
     }
 }
 
