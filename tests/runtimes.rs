@@ -449,6 +449,65 @@ fn most_tasks_of_a_runtime_that_are_not_tracked_are_said_once() {
 }
 
 #[test]
+fn a_runtime_of_tokio_s_own_is_looked_at_again_after_it_had_no_task() {
+    child!(|| {
+        set_debug(true);
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let runtime = builder.worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("it can be built");
+        // Tracked ones are what it is known by.
+        let spawn = || async { drop(debug_async::spawn!(forgotten()).await) };
+        let crowd = || {
+            runtime.block_on(async {
+                for _ in 0..20 {
+                    tokio::spawn(waits());
+                }
+                spawn().await;
+            });
+        };
+        runtime.block_on(spawn());
+        std::thread::sleep(Duration::from_millis(2_500));
+        crowd();
+        support::wait_until("it", |seen| !seen.is_empty());
+        // Once is enough.
+        std::thread::scope(|scope| scope.spawn(crowd).join().expect("no panic"));
+        std::thread::sleep(Duration::from_millis(3_500));
+        let seen = take_seen();
+        let share = Expected::new(ReportKind::UntrackedTasks).says("20 of 20 tasks");
+        check(&seen, &[share]).unwrap_or_else(|wrong| panic!("{wrong}"));
+    });
+}
+
+#[test]
+fn runtimes_that_have_ended_leave_no_file_open() {
+    child!(|| {
+        let files = || {
+            std::fs::read_dir("/proc/self/fd")
+                .expect("Linux has /proc")
+                .count()
+        };
+        let one = || drop(runtime(true));
+        one();
+        let before = files();
+        (0..50).for_each(|_| one());
+        // One may just be looked at.
+        assert!(files() < before + 10, "{before} became {}", files());
+        set_debug(true);
+        for _ in 0..50 {
+            let mut builder = tokio::runtime::Builder::new_current_thread();
+            let runtime = builder.enable_all().build().expect("it can be built");
+            let task = async { debug_async::spawn!(forgotten()).await };
+            runtime.block_on(task).expect("no panic");
+        }
+        let closed = (0..200).any(|_| {
+            std::thread::sleep(Duration::from_millis(50));
+            files() < before + 10
+        });
+        assert!(closed, "{before} became {}", files());
+    });
+}
+
+#[test]
 fn two_hundred_runtimes_leave_no_thread() {
     child!(|| {
         let one = || {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::RuntimeMetrics;
+
 use super::Handle;
 use crate::detect::{pending_at_shutdown, untracked_tasks};
 use crate::mode::{self, Mode, Scope};
@@ -11,15 +13,19 @@ use crate::mode::{self, Mode, Scope};
 pub(super) struct Owned<R> {
     /// Always there till the drop.
     inner: Option<R>,
+    /// For as long as the runtime is to be looked at.
+    metrics: Arc<RuntimeMetrics>,
     handle: Handle,
 }
 
 impl<R> Owned<R> {
     pub(super) fn new(inner: R, handle: tokio::runtime::Handle, scope: Arc<Scope>) -> Owned<R> {
         mode::began(&handle, &scope);
-        untracked_tasks::watch(handle.metrics(), &scope);
+        let metrics = Arc::new(handle.metrics());
+        untracked_tasks::watch(&metrics, &scope);
         Owned {
             inner: Some(inner),
+            metrics,
             handle: Handle::new(handle, scope),
         }
     }
@@ -42,7 +48,7 @@ impl<R> Owned<R> {
     /// Ends it by way of `end`, which may not wait for its workers, and says what it
     /// left.
     pub(super) fn end_early(&mut self, end: impl FnOnce(R)) {
-        let alive = self.handle.metrics().num_alive_tasks();
+        let alive = self.metrics.num_alive_tasks();
         self.end(end, alive);
     }
 
@@ -55,7 +61,7 @@ impl<R> Owned<R> {
         let _entered = mode::enter(Some(Arc::clone(scope)));
         let pending = pending_at_shutdown::alive_in(scope);
         if scope.mode() == Mode::Debug {
-            let tasks = self.handle.metrics().num_alive_tasks();
+            let tasks = self.metrics.num_alive_tasks();
             pending.report(scope, tasks.saturating_sub(scope.tasks()));
         }
         scope.end();
