@@ -47,7 +47,10 @@ pub(crate) fn of_future(type_name: &str, line: u32) -> String {
 /// The name of a closure given to `spawn_blocking`.
 pub(crate) fn of_closure(type_name: &str, line: u32) -> String {
     match type_name.strip_suffix(CLOSURE) {
-        Some(function) => format!("closure in {}, line {line}", strip_closures(function)),
+        Some(function) => {
+            let function = without_lifetimes(strip_closures(function));
+            format!("closure in {function}, line {line}")
+        }
         None => clean(type_name),
     }
 }
@@ -71,6 +74,16 @@ const CLOSURE: &str = "::{{closure}}";
 const BLOCK: &str = "\u{1}";
 
 fn clean(type_name: &str) -> String {
+    clean_type(&without_lifetimes(type_name))
+}
+
+/// Some versions of the compiler write erased lifetimes: `app::fetch<'_, T>`.
+fn without_lifetimes(type_name: &str) -> String {
+    let shorter = type_name.replace("'_, ", "").replace("<'_>", "");
+    shorter.replace("'_ ", "")
+}
+
+fn clean_type(type_name: &str) -> String {
     let name = type_name.trim();
     let Some(open) = name.find('<').filter(|_| !name.starts_with('<')) else {
         return clean_path(name);
@@ -81,7 +94,10 @@ fn clean(type_name: &str) -> String {
     }
     let (head, inside) = (&name[..open], &name[open + 1..name.len() - 1]);
     let head = clean_path(head);
-    let arguments: Vec<String> = split_arguments(inside).into_iter().map(clean).collect();
+    let arguments: Vec<String> = split_arguments(inside)
+        .into_iter()
+        .map(clean_type)
+        .collect();
     let last = head.rsplit("::").next().unwrap_or(&head);
     if TRANSPARENT.contains(&last) {
         if let Some(first) = arguments.into_iter().next() {
@@ -189,6 +205,14 @@ mod tests {
                 "<app::Server as app::Serve>::serve",
             ),
             ("app::Connection<app::Tcp>", "app::Connection<app::Tcp>"),
+            (
+                "<app::Server as app::Serve>::serve<'_, '_>::{{closure}}",
+                "<app::Server as app::Serve>::serve",
+            ),
+            (
+                "app::Client<'_, &'_ str>::get<'_>::{{closure}}",
+                "app::Client<&str>::get",
+            ),
             (
                 "tokio::task::local::LocalSet::run_until<<a::X as core::default::Default>::default::{{closure}}>::{{closure}}",
                 "run_until",

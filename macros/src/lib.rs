@@ -143,7 +143,8 @@ pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// - `#[must_use]` on the function speaks of the future, which must be used anyway, and no longer
 ///   of its output: the compiler keeps that for functions which are `async`.
-/// - For a call through a `dyn Trait` or a function pointer, the line is that of the function.
+/// - For a call through a `dyn Trait` or a function pointer, the line is that of the function; of
+///   the `#[async_trait]`, where that has written it.
 /// - `-> !` becomes a future whose output is `!`.
 /// - Lints that are about functions with the keyword `async` pass the function over.
 ///
