@@ -108,6 +108,7 @@ mod watchdog;
 pub use crate::mode::{is_debug, set_debug, set_slow_poll};
 pub use crate::report::flush;
 pub use crate::task::spawn;
+pub use crate::watchdog::watch;
 
 /// A main function that runs in a runtime: `#[tokio::main]`, with the debug mode
 /// in it.

@@ -42,6 +42,7 @@ macro_rules! vars {
 vars! {
     "ASYNC_DEBUG", "`1` or `true` (debug), `0`, `false` or empty (production), `off`", "production", "the mode";
     "ASYNC_DEBUG_SLOW_POLL", "a duration, such as `50ms` or `1s`", "`100ms`", "from when on a poll or a drop is slow";
+    "ASYNC_DEBUG_BLOCKED", "a duration, such as `1s`", "`1s`", "how long a poll has been running when it is reported before its end";
     "ASYNC_DEBUG_STACK", "`off`, `short` or `full`", "`short`", "how much of a creation stack is kept";
     "ASYNC_DEBUG_NEVER_POLLED_AFTER", "a duration, such as `5s`", "`5s`", "the age at which a living object that was never polled is reported";
     "ASYNC_DEBUG_UNRETRIEVED_AFTER", "a duration, such as `5s`", "`5s`", "how long an error may lie unread in a handle that is kept";
@@ -146,6 +147,7 @@ impl Environment {
         match name {
             "ASYNC_DEBUG" => set(&mut self.switch, parse_switch(value)),
             "ASYNC_DEBUG_SLOW_POLL" => set(&mut config.slow_poll, parse_duration(value)),
+            "ASYNC_DEBUG_BLOCKED" => set(&mut config.blocked, parse_duration(value)),
             "ASYNC_DEBUG_STACK" => set(&mut config.stack, parse_stack(value)),
             "ASYNC_DEBUG_NEVER_POLLED_AFTER" => {
                 set(&mut config.never_polled_after, parse_duration(value))
@@ -266,6 +268,7 @@ mod tests {
     fn every_variable_sets_something() {
         let examples = [
             ("ASYNC_DEBUG_SLOW_POLL", "50ms"),
+            ("ASYNC_DEBUG_BLOCKED", "3s"),
             ("ASYNC_DEBUG_STACK", "full"),
             ("ASYNC_DEBUG_NEVER_POLLED_AFTER", "1s"),
             ("ASYNC_DEBUG_UNRETRIEVED_AFTER", "1s"),

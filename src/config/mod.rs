@@ -69,7 +69,11 @@ impl Deny {
         match self {
             Deny::Nothing => false,
             Deny::All => true,
-            Deny::Kinds(kinds) => kinds.contains(&kind),
+            // A block is a slow poll that was told before its end.
+            Deny::Kinds(kinds) => {
+                kinds.contains(&kind)
+                    || kind == ReportKind::Blocked && kinds.contains(&ReportKind::SlowPoll)
+            }
         }
     }
 }
@@ -92,6 +96,7 @@ impl Deny {
 #[must_use = "a `Config` does nothing until it is given to a `runtime::Builder`"]
 pub struct Config {
     slow_poll: Option<Duration>,
+    blocked: Option<Duration>,
     stack: Option<StackMode>,
     never_polled_after: Option<Duration>,
     unretrieved_after: Option<Duration>,
@@ -110,6 +115,13 @@ impl Config {
     /// (asyncio's `slow_callback_duration`). Zero reports every one.
     pub fn slow_poll(mut self, threshold: Duration) -> Config {
         self.slow_poll = Some(threshold);
+        self
+    }
+
+    /// A poll that has been running for this long is reported while it still runs, and
+    /// again at 10 times and 100 times that. Default: 1 s.
+    pub fn blocked(mut self, age: Duration) -> Config {
+        self.blocked = Some(age);
         self
     }
 
@@ -184,6 +196,7 @@ impl Config {
     pub(crate) fn over(self, below: Config) -> Config {
         Config {
             slow_poll: self.slow_poll.or(below.slow_poll),
+            blocked: self.blocked.or(below.blocked),
             stack: self.stack.or(below.stack),
             never_polled_after: self.never_polled_after.or(below.never_polled_after),
             unretrieved_after: self.unretrieved_after.or(below.unretrieved_after),

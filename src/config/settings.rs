@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{Config, Deny, SampleSignal, StackMode};
 
 pub(super) const SLOW_POLL: Duration = Duration::from_millis(100);
+const BLOCKED: Duration = Duration::from_secs(1);
 const NEVER_POLLED_AFTER: Duration = Duration::from_secs(5);
 const UNRETRIEVED_AFTER: Duration = Duration::from_secs(5);
 const LARGE_FUTURE: usize = 16 * 1024;
@@ -15,6 +16,7 @@ const LARGE_FUTURE: usize = 16 * 1024;
 pub(crate) struct Settings {
     slow_poll: AtomicU64,
     pub(crate) stack: StackMode,
+    pub(crate) blocked: Duration,
     pub(crate) never_polled_after: Duration,
     pub(crate) unretrieved_after: Duration,
     pub(crate) large_future: usize,
@@ -27,6 +29,7 @@ impl Settings {
         let settings = Settings {
             slow_poll: AtomicU64::new(0),
             stack: config.stack.unwrap_or_default(),
+            blocked: config.blocked.unwrap_or(BLOCKED),
             never_polled_after: config.never_polled_after.unwrap_or(NEVER_POLLED_AFTER),
             unretrieved_after: config.unretrieved_after.unwrap_or(UNRETRIEVED_AFTER),
             large_future: config.large_future.unwrap_or(LARGE_FUTURE),

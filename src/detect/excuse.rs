@@ -25,20 +25,41 @@ pub(super) fn raise_unless_in_place(
         report::raise(kind, site, scope, make);
         return;
     };
-    report::defer(kind, None, scope, || {
-        let stack = live.stack;
-        Deferred {
-            report: make().seen_live(live),
-            due: clock::now(),
-            until: Until::Grace,
-            stands: Box::new(move || Place::of(&stack.frames()) != Place::MayBlock),
-        }
+    let stands = |place| place != Place::MayBlock;
+    raise_by_place(kind, scope, live, stands, make);
+}
+
+/// Reports a block of a thread that was not seen to poll anything tracked, if the stack
+/// that was seen shows that it polled something.
+pub(super) fn raise_if_in_poll(
+    kind: ReportKind,
+    scope: &Arc<Scope>,
+    live: Live,
+    make: impl FnOnce() -> Report,
+) {
+    if !being_debugged() {
+        raise_by_place(kind, scope, live, |place| place == Place::Poll, make);
+    }
+}
+
+fn raise_by_place(
+    kind: ReportKind,
+    scope: &Arc<Scope>,
+    live: Live,
+    stands: fn(Place) -> bool,
+    make: impl FnOnce() -> Report,
+) {
+    report::defer(kind, None, scope, || Deferred {
+        report: make().seen_live(live),
+        due: clock::now(),
+        until: Until::Grace,
+        stands: Box::new(move || stands(Place::of(&live.stack.frames()))),
     });
 }
 
 /// What a thread was doing for tokio, by the stack that it was seen with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+enum Place {
     /// Polling a task, or the future of a `block_on`.
     Poll,
     /// Running a closure that may block.
@@ -49,8 +70,10 @@ pub(crate) enum Place {
 
 impl Place {
     /// That of the innermost frame which tells.
-    pub(crate) fn of(frames: &[Frame]) -> Place {
-        let told = frames.iter().find_map(|frame| Place::told_by(&frame.function));
+    fn of(frames: &[Frame]) -> Place {
+        let told = frames
+            .iter()
+            .find_map(|frame| Place::told_by(&frame.function));
         told.unwrap_or(Place::Elsewhere)
     }
 
@@ -139,11 +162,24 @@ mod tests {
             "tokio::runtime::scheduler::multi_thread::worker::run",
             "tokio::runtime::blocking::pool::Inner::run",
         ];
-        assert_eq!(place(&[&["app::f", "tokio::runtime::task::raw::poll"], &worker[..]].concat()), Place::Poll);
+        assert_eq!(
+            place(&[&["app::f", "tokio::runtime::task::raw::poll"], &worker[..]].concat()),
+            Place::Poll
+        );
         let in_place = "tokio::runtime::scheduler::multi_thread::worker::block_in_place";
-        assert_eq!(place(&[&["app::f", in_place], &worker[..]].concat()), Place::MayBlock);
+        assert_eq!(
+            place(&[&["app::f", in_place], &worker[..]].concat()),
+            Place::MayBlock
+        );
         let blocking = "<tokio::runtime::blocking::task::BlockingTask<T> as core::future::future::Future>::poll";
-        assert_eq!(place(&["app::f", "tokio::runtime::runtime::Runtime::block_on", blocking]), Place::MayBlock);
+        assert_eq!(
+            place(&[
+                "app::f",
+                "tokio::runtime::runtime::Runtime::block_on",
+                blocking
+            ]),
+            Place::MayBlock
+        );
         assert_eq!(place(&["app::f", "std::rt::lang_start"]), Place::Elsewhere);
     }
 }

@@ -12,7 +12,17 @@ pub(crate) mod span_across_await;
 pub(crate) mod unretrieved;
 pub(crate) mod untracked_tasks;
 
+use std::sync::Arc;
+
+use crate::mode::Scope;
 use crate::record::Record;
+
+/// Which worker a finding is about where no record says more.
+pub(crate) struct Whose<'a> {
+    pub(crate) scope: &'a Arc<Scope>,
+    /// For the middle of a sentence.
+    pub(crate) worker: &'a str,
+}
 
 /// ``task `hasher` ``
 fn subject(record: &Record) -> String {

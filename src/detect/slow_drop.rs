@@ -31,5 +31,11 @@ pub(crate) fn report(record: &Record, own: Duration, live: Option<Live>) {
              `spawn_blocking` to be dropped there",
             )
     };
-    excuse::raise_unless_in_place(ReportKind::SlowDrop, Some(record.site()), &record.scope(), live, make);
+    excuse::raise_unless_in_place(
+        ReportKind::SlowDrop,
+        Some(record.site()),
+        &record.scope(),
+        live,
+        make,
+    );
 }

@@ -1,11 +1,9 @@
 //! `slow_poll`: one poll blocked its thread.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::excuse;
+use super::{Whose, excuse};
 use crate::clock;
-use crate::mode::Scope;
 use crate::record::{Debugged, Record};
 use crate::report::{Live, Report, ReportKind};
 
@@ -42,16 +40,23 @@ pub(crate) fn report(record: &Record, own: Duration, live: Option<Live>) {
             .in_task(tokio::task::try_id())
             .help_with(HELP)
     };
-    excuse::raise_unless_in_place(ReportKind::SlowPoll, Some(record.site()), &record.scope(), live, make);
+    excuse::raise_unless_in_place(
+        ReportKind::SlowPoll,
+        Some(record.site()),
+        &record.scope(),
+        live,
+        make,
+    );
 }
 
 /// Reports that a worker was kept from its other tasks, by a future that is not
 /// tracked.
-pub(crate) fn report_worker(scope: &Arc<Scope>, worker: &str, elapsed: Duration, live: Live) {
-    let doing = live.in_words();
+pub(crate) fn report_worker(whose: &Whose<'_>, elapsed: Duration, live: Live) {
+    let Whose { scope, worker } = whose;
     let message = format!(
-        "one poll of a task that is not tracked took about {}{doing}: it blocked {worker}",
-        clock::human(elapsed)
+        "one poll of a task that is not tracked took about {}{}: it blocked {worker}",
+        clock::human(elapsed),
+        live.in_words(),
     );
     let make = || {
         Report::new(ReportKind::SlowPoll, scope, message)
@@ -59,7 +64,7 @@ pub(crate) fn report_worker(scope: &Arc<Scope>, worker: &str, elapsed: Duration,
             .in_task(live.task)
             .help_with(HELP)
     };
-    excuse::raise_unless_in_place(ReportKind::SlowPoll, None, scope, Some(live), make);
+    excuse::raise_if_in_poll(ReportKind::SlowPoll, scope, live, make);
 }
 
 pub(super) const HELP: &str = "no other task of this thread could run meanwhile: do what blocks in \

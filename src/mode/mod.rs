@@ -94,8 +94,7 @@ pub(crate) fn current() -> Mode {
 /// otherwise.
 ///
 /// ```
-/// use std::sync::OnceLock;
-use std::time::Duration;
+/// use std::time::Duration;
 /// debug_async::set_slow_poll(Duration::from_millis(250));
 /// ```
 pub fn set_slow_poll(threshold: Duration) {

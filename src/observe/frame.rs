@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use crate::clock::{self, Tick};
 use crate::record::{Record, Step};
-use crate::watchdog::{self, Showing, Taken};
+use crate::report::Live;
+use crate::watchdog::{self, Showing};
 
 /// What is known of the innermost poll or drop in progress.
 #[derive(Clone, Copy, Debug, Default)]
@@ -138,7 +139,7 @@ impl Frame {
     }
 
     /// What was seen of it while it ran.
-    pub(super) fn taken(&self) -> Option<Taken> {
+    pub(super) fn taken(&self) -> Option<Live> {
         self.showing?.taken(self.start)
     }
 
@@ -225,6 +226,7 @@ struct Dropping {
 pub(super) struct Dropped {
     /// How long it took; known in debug mode.
     pub(super) elapsed: Option<Duration>,
+    pub(super) start: Option<Tick>,
     pub(super) told: Duration,
     /// It went down with something else that is tracked.
     pub(super) within_another: bool,
@@ -283,6 +285,7 @@ pub(super) fn end_drop(record: &Arc<Record>) -> Dropped {
             let within = replace(around);
             Dropped {
                 elapsed: start.map(|start| start.elapsed()),
+                start,
                 told: within.told,
                 within_another: around.dropping,
                 unpolled,

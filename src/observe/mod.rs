@@ -230,12 +230,15 @@ fn ended(record: &Arc<Record>) {
     }
     let dropped = frame::end_drop(record);
     judge_unfinished(record, dropped.unpolled, dropped.within_another);
-    let (Some(debug), Some(elapsed)) = (record.debug(), dropped.elapsed) else {
+    let (Some(debug), Some(elapsed), Some(start)) =
+        (record.debug(), dropped.elapsed, dropped.start)
+    else {
         return;
     };
     if let Some(own) = slow_poll::judge(elapsed, dropped.told, debug.slow_poll()) {
-        if !frame::may_block() {
-            slow_drop::report(record, own);
+        if !frame::may_block() && !watchdog::was_told() {
+            let own = own.saturating_sub(watchdog::stalled_since(start));
+            slow_drop::report(record, own, watchdog::taken_since(start));
         }
         frame::pass_on_told(elapsed);
     }

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use tokio::runtime::LocalOptions;
 
+use super::owned::Origin;
 use super::{LocalRuntime, Runtime};
 use crate::config::{Config, Environment, SwitchedTo};
 use crate::mode::{self, Mode, Scope};
+use crate::watchdog;
 
 /// Builds a runtime: [`tokio::runtime::Builder`] with [`debug`](Builder::debug)
 /// and [`config`](Builder::config).
@@ -33,6 +35,8 @@ pub struct Builder {
     config: Config,
     is_test: bool,
     on_thread_start: Option<Callback>,
+    on_thread_park: Option<Callback>,
+    event_interval: Option<u32>,
 }
 
 type Callback = Arc<dyn Fn() + Send + Sync>;
@@ -56,6 +60,8 @@ impl Builder {
             config: Config::new(),
             is_test: false,
             on_thread_start: None,
+            on_thread_park: None,
+            event_interval: None,
         }
     }
 
@@ -91,8 +97,8 @@ impl Builder {
 
     /// tokio's builder in it, for what is not forwarded here.
     ///
-    /// The callback of `on_thread_start` is this crate's: set yours with
-    /// [`on_thread_start`](Builder::on_thread_start).
+    /// The callbacks of `on_thread_start` and `on_thread_park` are this crate's, which
+    /// calls yours: set them with the methods of those names here.
     pub fn as_tokio(&mut self) -> &mut tokio::runtime::Builder {
         &mut self.inner
     }
@@ -120,7 +126,7 @@ impl Builder {
     where
         F: Fn() + Send + Sync + 'static,
     {
-        self.inner.on_thread_park(f);
+        self.on_thread_park = Some(Arc::new(f));
         self
     }
 
@@ -161,8 +167,17 @@ impl Builder {
         thread_keep_alive(duration: Duration);
         #[track_caller]
         global_queue_interval(val: u32);
-        #[track_caller]
-        event_interval(val: u32);
+    }
+
+    /// See [`tokio::runtime::Builder::event_interval`].
+    ///
+    /// In debug mode it is also what tells a long poll of an untracked task from
+    /// many short ones: see [`watch`](crate::watch).
+    #[track_caller]
+    pub fn event_interval(&mut self, val: u32) -> &mut Self {
+        self.inner.event_interval(val);
+        self.event_interval = Some(val);
+        self
     }
 
     /// See [`tokio::runtime::Builder::build`].
@@ -171,8 +186,8 @@ impl Builder {
     ///
     /// As tokio's: if threads or the I/O driver cannot be had.
     pub fn build(&mut self) -> io::Result<Runtime> {
-        let scope = self.scope();
-        Ok(Runtime::new_in(self.inner.build()?, scope))
+        let origin = self.origin();
+        Ok(Runtime::new_in(self.inner.build()?, origin))
     }
 
     /// See [`tokio::runtime::Builder::build_local`].
@@ -186,10 +201,10 @@ impl Builder {
     /// As tokio's: if this is not a builder of a `current_thread` runtime.
     #[track_caller]
     pub fn build_local(&mut self, options: LocalOptions) -> io::Result<LocalRuntime> {
-        let scope = self.scope();
+        let origin = self.origin();
         Ok(LocalRuntime::new_in(
             self.inner.build_local(options)?,
-            scope,
+            origin,
         ))
     }
 
@@ -199,9 +214,10 @@ impl Builder {
         self
     }
 
-    /// The switch and settings of the runtime to be built, which its threads enter
-    /// as they start.
-    fn scope(&mut self) -> Arc<Scope> {
+    /// What the runtime to be built is to have: the switch and settings, which its
+    /// threads enter as they start, and a number for the watchdog, to which they say
+    /// what they run.
+    fn origin(&mut self) -> Origin {
         // Says what is wrong in the environment, once.
         let process = Scope::process();
         let environment = Environment::get();
@@ -210,14 +226,31 @@ impl Builder {
         let below = environment.config.clone().slow_poll(slow_poll);
         let config = self.config.clone().over(below);
         let scope = Scope::new(self.mode(environment.switch), config);
+        let number = watchdog::number();
         let (entered, user) = (Arc::clone(&scope), self.on_thread_start.clone());
         self.inner.on_thread_start(move || {
             mode::stay_in(&entered);
+            if entered.mode() == Mode::Debug {
+                watchdog::on_worker(number, None);
+            }
             if let Some(user) = &user {
                 user();
             }
         });
-        scope
+        let (entered, user) = (Arc::clone(&scope), self.on_thread_park.clone());
+        self.inner.on_thread_park(move || {
+            if entered.mode() == Mode::Debug {
+                watchdog::on_worker(number, tokio::runtime::worker_index());
+            }
+            if let Some(user) = &user {
+                user();
+            }
+        });
+        Origin {
+            scope,
+            number,
+            event_interval: self.event_interval,
+        }
     }
 
     fn mode(&self, switch: Option<SwitchedTo>) -> Mode {

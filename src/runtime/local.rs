@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::runtime::LocalOptions;
 
 use super::handle::Root;
-use super::owned::Owned;
+use super::owned::{Origin, Owned};
 use super::{Builder, EnterGuard, Handle};
 use crate::mode::{self, Scope};
 use crate::task::{ByType, JoinHandle, local_task};
@@ -35,9 +35,9 @@ impl LocalRuntime {
             .build_local(LocalOptions::default())
     }
 
-    pub(super) fn new_in(inner: tokio::runtime::LocalRuntime, scope: Arc<Scope>) -> LocalRuntime {
+    pub(super) fn new_in(inner: tokio::runtime::LocalRuntime, origin: Origin) -> LocalRuntime {
         let handle = inner.handle().clone();
-        LocalRuntime(Owned::new(inner, handle, scope))
+        LocalRuntime(Owned::new(inner, handle, origin))
     }
 
     pub(super) fn scope(&self) -> &Arc<Scope> {
@@ -86,6 +86,7 @@ impl LocalRuntime {
         location: &'static Location<'static>,
     ) -> F::Output {
         let _entered = mode::enter(Some(Arc::clone(self.scope())));
+        let _driving = self.0.drive();
         self.0
             .inner()
             .block_on(Root::new(future, name, location, self.scope()))

@@ -12,7 +12,7 @@ use std::time::Duration;
 #[cfg(feature = "rt-multi-thread")]
 use super::Builder;
 use super::handle::Root;
-use super::owned::Owned;
+use super::owned::{Origin, Owned};
 use super::{EnterGuard, Handle};
 use crate::mode::{self, Scope};
 use crate::task::JoinHandle;
@@ -37,9 +37,9 @@ impl Runtime {
         Builder::new_multi_thread().enable_all().build()
     }
 
-    pub(super) fn new_in(inner: tokio::runtime::Runtime, scope: Arc<Scope>) -> Runtime {
+    pub(super) fn new_in(inner: tokio::runtime::Runtime, origin: Origin) -> Runtime {
         let handle = inner.handle().clone();
-        Runtime(Owned::new(inner, handle, scope))
+        Runtime(Owned::new(inner, handle, origin))
     }
 
     pub(super) fn scope(&self) -> &Arc<Scope> {
@@ -86,6 +86,7 @@ impl Runtime {
         location: &'static Location<'static>,
     ) -> F::Output {
         let _entered = mode::enter(Some(Arc::clone(self.scope())));
+        let _driving = self.0.drive();
         self.0
             .inner()
             .block_on(Root::new(future, name, location, self.scope()))

@@ -4,22 +4,29 @@
 //! ```text
 //! slot      what each thread says of the poll it is in
 //! runtimes  the runtimes that are watched, and which thread runs which worker
+//! watch     the same for runtimes that are not ours
 //! scan      what to do about what is seen: pure functions
+//! polls     doing it for the tracked polls in progress
+//! workers   doing it for the workers of a runtime, whatever they run
+//! sampling  having the sampler ready, or doing without
 //! sampler   taking the stack of another thread
 //! stalls    times in which the process stood still
-//! thread    the thread that does it, and what it remembers
+//! thread    the thread that does it
 //! ```
 //!
 //! The thread is there while a runtime of ours lives in debug mode, or something
 //! tracked is polled in it, and goes when that is over.
 
+mod polls;
 mod runtimes;
 mod sampler;
+mod sampling;
 mod scan;
 mod slot;
 mod stalls;
 mod thread;
 mod watch;
+mod workers;
 
 pub(crate) use self::runtimes::{Driving, Registration, number, on_worker, register};
 pub(crate) use self::slot::Showing;

@@ -21,6 +21,9 @@ pub(super) struct Polls {
     known: HashMap<usize, Known>,
 }
 
+/// A poll younger than this is none of our business yet.
+const YOUNG: Duration = Duration::from_millis(2);
+
 struct Known {
     shown: Shown,
     done: Done,
@@ -86,10 +89,14 @@ impl Polls {
         }
         known.seen = true;
         loop {
+            if start.elapsed() < YOUNG {
+                return None;
+            }
             let age = start.elapsed().saturating_sub(stalls::since(start));
             let record = registry::at(shown.place());
             // It ended meanwhile, and its record went.
-            let (record, limits) = record.and_then(|record| Some((record.clone(), limits(&record)?)))?;
+            let (record, limits) =
+                record.and_then(|record| Some((record.clone(), limits(&record)?)))?;
             match scan::poll(age, known.done, limits) {
                 Next::Wait(wait) => return Some(wait),
                 Next::Note => {
@@ -144,12 +151,13 @@ impl Known {
         age: Duration,
         sampling: &mut Sampling,
     ) -> Option<Live> {
-        let doing = self.noted.and_then(|(since, before)| {
+        let since_noted = self.noted.and_then(|(since, before)| {
             let had = sampling::had(slot)?;
             let cpu = had.cpu.saturating_sub(before.cpu);
             let queued = had.queued.saturating_sub(before.queued);
             Some(scan::doing(age.saturating_sub(since), cpu, queued))
         });
+        let doing = since_noted.or_else(|| sampling::doing_now(slot));
         let (live, mark) = sampling.sample(slot, level.mark())?;
         let is_it = Some(mark) == self.shown.start().map(clock::Tick::to_bits);
         is_it.then_some(Live { doing, ..live })

@@ -49,8 +49,12 @@ impl Watched {
         LONG * self.event_interval
     }
 
-    /// Finds out about one more of the workers, if that can be done.
-    pub(super) fn probe(&self) {
+    /// Finds out about one more of the workers, if that can be done and is needed.
+    pub(super) fn probe(&self, slots: &[&'static Slot]) {
+        let is_known = |index| !self.threads(slots, index).is_empty();
+        if (0..self.metrics.num_workers()).all(is_known) {
+            return;
+        }
         let prober = self.prober.lock().unwrap_or_else(PoisonError::into_inner);
         let prober = prober.clone();
         if let Some(prober) = prober {
@@ -141,7 +145,10 @@ impl Registration {
         let Some(watched) = watched.iter().find(|watched| watched.number == self.0) else {
             return;
         };
-        let mut prober = watched.prober.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut prober = watched
+            .prober
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if prober.as_ref().is_none_or(|known| !known.will_wake(waker)) {
             *prober = Some(waker.clone());
         }
@@ -150,11 +157,15 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        thread::last_look();
+        let is_it = |watched: &Arc<Watched>| watched.number == self.0;
+        if all()
+            .iter()
+            .any(|watched| is_it(watched) && watched.is_on())
+        {
+            thread::last_look();
+        }
         let mut watched = lock();
-        let gone: Vec<_> = watched
-            .extract_if(.., |watched| watched.number == self.0)
-            .collect();
+        let gone: Vec<_> = watched.extract_if(.., |watched| is_it(watched)).collect();
         drop(watched);
         // Not under the lock: it may be the last to hold the runtime's handle.
         drop(gone);

@@ -2,13 +2,13 @@
 
 use std::sync::atomic::AtomicU64;
 
-use super::sampler::Sampler;
+use super::sampler::{Missed, Refused, Sampler};
 use super::scan::Had;
 use super::slot::Slot;
 use crate::config::SampleSignal;
 use crate::mode::Scope;
 use crate::notice;
-use crate::report::Live;
+use crate::report::{Doing, Live};
 
 pub(super) enum Sampling {
     /// Not needed so far.
@@ -39,8 +39,10 @@ impl Sampling {
         };
         match Sampler::install(signal) {
             Ok(sampler) => Sampling::By(sampler),
+            // Nothing that the program's author could change.
+            Err(Refused::Unsupported) => Sampling::Off,
             Err(refused) => {
-                say(&refused);
+                notice::say(&refused.to_string());
                 Sampling::Off
             }
         }
@@ -48,11 +50,10 @@ impl Sampling {
 
     /// The stack of a slot's thread, and what `mark` was there.
     pub(super) fn sample(&mut self, slot: &Slot, mark: &AtomicU64) -> Option<(Live, u64)> {
-        let in_runtime = slot.worker().is_some();
         let sampler = self.ready()?;
         // Held till the thread has answered: it must not end meanwhile.
         let owner = slot.owner();
-        let sampled = sampler.sample(owner.as_ref()?, mark, in_runtime);
+        let sampled = sampler.sample(owner.as_ref()?, mark);
         drop(owner);
         match sampled {
             Ok(sample) => {
@@ -65,8 +66,8 @@ impl Sampling {
                 Some((live, sample.mark))
             }
             Err(missed) => {
-                if missed.is_final() {
-                    say(&missed);
+                if let Missed::Replaced { .. } = missed {
+                    notice::say(&missed.to_string());
                     *self = Sampling::Off;
                 }
                 None
@@ -75,11 +76,20 @@ impl Sampling {
     }
 }
 
-fn say(why: &impl std::fmt::Display) {
-    notice::say(&format!(
-        "the stacks of blocked threads cannot be taken: {why}; reports of slow polls go without \
-         (ASYNC_DEBUG_SAMPLE_SIGNAL chooses another signal, or `off`)"
-    ));
+/// What a slot's thread does at this moment.
+pub(super) fn doing_now(slot: &Slot) -> Option<Doing> {
+    let owner = slot.owner();
+    Some(if owner.as_ref()?.is_runnable()? {
+        Doing::Computing
+    } else {
+        Doing::Waiting
+    })
+}
+
+/// The name of a slot's thread.
+pub(super) fn name(slot: &Slot) -> Option<String> {
+    let owner = slot.owner();
+    owner.as_ref()?.name().map(str::to_owned)
 }
 
 /// What a slot's thread has had of the processors.

@@ -111,8 +111,6 @@ pub(super) struct Worker {
     still: (Duration, Duration),
     sampled: Sampled,
     block: Option<Block>,
-    /// It was looked into, and is not blocked although it seems so.
-    dismissed: bool,
 }
 
 /// What the samples of a worker that may be blocked have in common.
@@ -161,27 +159,28 @@ impl Worker {
             still: (now, Duration::ZERO),
             sampled: Sampled::Never,
             block: None,
-            dismissed: false,
         }
     }
 
-    /// When its reading last changed.
-    pub(super) fn since(&self) -> Duration {
-        self.since
+    /// Whether it is at work, and was at the last look, with nothing changed.
+    pub(super) fn stands_still(&self, reading: Reading) -> bool {
+        reading == self.reading && reading.is_active()
     }
 
     /// Looks at it. `had`: asks what its thread has had, if the thread is known.
-    /// `certain`: how long it must have been at it to be in one poll, if it does not
+    /// `waits`: asks whether it is waiting for something else than a processor. `certain`:
+    /// how long it must have been at it to be in one poll, if it does not
     /// wait all the time.
     pub(super) fn look(
         &mut self,
         now: Duration,
         reading: Reading,
         had: impl FnOnce() -> Option<Had>,
+        waits: impl FnOnce() -> bool,
         limits: Limits,
         certain: Duration,
     ) -> Look {
-        if reading != self.reading || !reading.is_active() {
+        if !self.stands_still(reading) {
             let ended = self.block.map(|block| {
                 let elapsed = now.saturating_sub(self.since);
                 Look::Ended(elapsed, block.told > 0)
@@ -197,9 +196,6 @@ impl Worker {
             block.told += 1;
             return Look::Tell(age, block.told > 1);
         }
-        if self.dismissed {
-            return Look::Nothing;
-        }
         let Some(had) = had() else {
             return Look::Nothing;
         };
@@ -210,8 +206,9 @@ impl Worker {
         if had.cpu > self.still.1 + SLACK {
             self.still = (now, had.cpu);
         }
-        // Not on a processor since: it cannot have gone from one poll to the next.
-        if now.saturating_sub(self.still.0) >= limits.slow {
+        // Not on a processor since, nor in wait for one: it cannot have gone from one
+        // poll to the next.
+        if now.saturating_sub(self.still.0) >= limits.slow && waits() {
             self.block = Some(Block { told: 0 });
             return Look::Blocked(Doing::Waiting);
         }
@@ -240,18 +237,11 @@ impl Worker {
         };
     }
 
-    /// It is not blocked, whatever it looks like, till its reading changes.
-    pub(super) fn dismiss(&mut self) {
-        self.block = None;
-        self.dismissed = true;
-    }
-
     /// What it does is somebody else's to tell, or its time was not its own.
     pub(super) fn start_over(&mut self, now: Duration) {
-        *self = Worker {
-            dismissed: self.dismissed,
-            ..Worker::new(now, self.reading)
-        };
+        if self.block.is_none() {
+            *self = Worker::new(now, self.reading);
+        }
     }
 }
 
@@ -290,11 +280,19 @@ mod tests {
         had: impl Fn(u64) -> Had,
         task: impl Fn(u64) -> Option<Id>,
     ) -> Vec<(u64, Look)> {
+        let waits = had(0) == had(10);
         let mut worker = Worker::new(Duration::ZERO, Reading::default());
         let mut seen = Vec::new();
         for at in (0..=upto).step_by(10) {
             let now = Duration::from_millis(at);
-            match worker.look(now, reading(at), || Some(had(at)), LIMITS, CERTAIN) {
+            match worker.look(
+                now,
+                reading(at),
+                || Some(had(at)),
+                || waits,
+                LIMITS,
+                CERTAIN,
+            ) {
                 Look::Nothing => {}
                 Look::Sample => worker.saw(task(at)),
                 other => seen.push((at, other)),
@@ -326,7 +324,12 @@ mod tests {
 
     #[test]
     fn a_worker_that_waits_is_blocked() {
-        let seen = looks(300, |at| active(if at < 250 { 0 } else { 1 }), waiting, |_| None);
+        let seen = looks(
+            300,
+            |at| active(if at < 250 { 0 } else { 1 }),
+            waiting,
+            |_| None,
+        );
         // Seen first at 0, seen to stand still at 10.
         assert_eq!(seen[0], (110, Look::Blocked(Doing::Waiting)));
         assert_eq!(seen[1], (250, Look::Ended(250 * MS, false)));
@@ -348,6 +351,23 @@ mod tests {
         assert_eq!(looks(3_000, parked, waiting, |_| None), []);
         // The figures of 61 polls of 5 ms each.
         assert_eq!(looks(3_000, |at| active(at / 305), computing, |_| None), []);
+    }
+
+    #[test]
+    fn a_worker_that_gets_no_processor_at_all_is_not() {
+        let mut worker = Worker::new(Duration::ZERO, active(0));
+        for at in 0..100 {
+            let now = Duration::from_millis(at * 5);
+            let look = worker.look(
+                now,
+                active(0),
+                || Some(waiting(at)),
+                || false,
+                LIMITS,
+                CERTAIN,
+            );
+            assert_ne!(look, Look::Blocked(Doing::Waiting), "{at}");
+        }
     }
 
     #[test]

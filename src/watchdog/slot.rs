@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::Taken;
 use super::sampler::Thread;
 use crate::clock::Tick;
+use crate::report::Live;
 
 /// One thread's place. Slots are never freed: another thread takes what one leaves.
 #[derive(Debug, Default)]
@@ -154,8 +155,8 @@ impl Showing {
     }
 
     /// What was seen of this poll while it ran.
-    pub(crate) fn taken(self, start: Tick) -> Option<Taken> {
-        self.slot.taken_since(start)
+    pub(crate) fn taken(self, start: Tick) -> Option<Live> {
+        self.slot.taken_since(start).map(|taken| taken.live)
     }
 
     /// Whether it was told of while it ran.
@@ -177,9 +178,16 @@ impl Slot {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn taken_since(&self, start: Tick) -> Option<Taken> {
+    pub(super) fn taken_since(&self, start: Tick) -> Option<Taken> {
         let taken = self.taken().take()?;
         (taken.at.elapsed() <= start.elapsed()).then_some(taken)
+    }
+
+    /// Whether one of the polls in progress was told of.
+    pub(super) fn is_told(&self) -> bool {
+        let told = self.told.load(Acquire);
+        let mut levels = [&self.outermost, &self.innermost].into_iter();
+        told != 0 && levels.any(|level| level.start.load(Relaxed) == told)
     }
 
     pub(super) fn set_told(&self, start: Tick) {
@@ -239,13 +247,6 @@ fn slots() -> MutexGuard<'static, Slots> {
 /// Every slot there is, those of nobody included.
 pub(super) fn all() -> Vec<&'static Slot> {
     slots().all.clone()
-}
-
-/// The slots that are somebody's.
-#[cfg(test)]
-pub(crate) fn in_use() -> usize {
-    let slots = slots();
-    slots.all.len() - slots.free.len()
 }
 
 thread_local! {
@@ -337,15 +338,19 @@ mod tests {
 
     #[test]
     fn a_thread_gives_its_slot_back() {
-        let slot = std::thread::spawn(|| {
-            let slot = mine().map(std::ptr::from_ref).map(<*const Slot>::addr);
-            assert!(in_use() > 0);
+        let on_another = || {
+            let slot = mine().expect("a slot");
+            slot.set_worker(Some(Worker {
+                runtime: u32::MAX,
+                index: None,
+            }));
             slot
-        });
-        let slot = slot.join().expect("no panic");
-        let free: Vec<_> = slots().free.iter().map(|s| std::ptr::from_ref(*s).addr()).collect();
-        // Somebody else's thread may have taken it since.
-        let taken = all().iter().any(|s| Some(std::ptr::from_ref(*s).addr()) == slot);
-        assert!(slot.is_none() || taken || free.contains(&slot.unwrap_or(0)));
+        };
+        let slot = std::thread::spawn(on_another).join().expect("no panic");
+        // Free, or another thread's by now.
+        let left = slot
+            .worker()
+            .is_some_and(|worker| worker.runtime == u32::MAX);
+        assert!(!left);
     }
 }

@@ -147,9 +147,8 @@ fn run() {
         DONE.notify_all();
         stalls::about_to_sleep(wait);
         let asked = state.asked;
-        let waited = ASKED.wait_timeout_while(state, wait, |state| {
-            !state.stop && state.asked == asked
-        });
+        let waited =
+            ASKED.wait_timeout_while(state, wait, |state| !state.stop && state.asked == asked);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 }
@@ -184,7 +183,10 @@ impl Watchdog {
     fn look(&mut self, stood_still: bool) -> Duration {
         let now = self.began.elapsed();
         let watched: Vec<Arc<Watched>> = runtimes::all();
-        let watched: Vec<_> = watched.into_iter().filter(|watched| watched.is_on()).collect();
+        let watched: Vec<_> = watched
+            .into_iter()
+            .filter(|watched| watched.is_on())
+            .collect();
         let slots = slot::all();
         self.runtimes
             .retain(|number, _| watched.iter().any(|watched| watched.number == *number));

@@ -1,29 +1,38 @@
 //! The workers of one runtime, tracked or not what they run.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use super::polls::Polls;
 use super::runtimes::Watched;
 use super::sampling::{self, Sampling};
-use super::scan::{Limits, Look, Worker};
+use super::scan::{Had, Limits, Look, Worker};
 use super::slot::Slot;
-use crate::detect::excuse::{self, Place};
-use crate::detect::{blocked, slow_poll};
+use crate::detect::{Whose, blocked, slow_poll};
 use crate::report::{Doing, Live};
 
 /// What is remembered of them.
 #[derive(Default)]
 pub(super) struct Workers {
-    each: Vec<(Worker, Option<Live>)>,
-    /// Threads of the runtime that do something else than run a worker, by their slot.
-    others: HashSet<usize>,
+    /// With what was seen of each when it turned out to be blocked.
+    each: Vec<(Worker, Seen)>,
     /// When one was last asked for that is not known.
     probed: Option<Duration>,
 }
 
+/// A worker that is blocked.
+#[derive(Default)]
+struct Seen {
+    /// For the middle of a sentence.
+    worker: String,
+    /// What was seen of the threads that may be running it.
+    live: Vec<Live>,
+}
+
 /// How often a runtime is asked which thread runs a worker.
 const PROBE_EVERY: Duration = Duration::from_millis(100);
+
+/// Of a worker that has not said which thread runs it, so many are looked into.
+const CANDIDATES: usize = 8;
 
 impl Workers {
     /// The time that has passed was not theirs.
@@ -41,77 +50,107 @@ impl Workers {
         polls: &Polls,
         sampling: &mut Sampling,
     ) {
+        if self.probed.is_none_or(|at| now >= at + PROBE_EVERY) {
+            self.probed = Some(now);
+            watched.probe(slots);
+        }
+        let settings = watched.scope.settings();
+        let limits = Limits {
+            slow: settings.slow_poll(),
+            blocked: settings.blocked,
+        };
+        let certain = watched.certain().max(limits.slow);
         for index in 0..watched.metrics.num_workers() {
             let reading = watched.reading(index);
             if self.each.len() <= index {
-                self.each.push((Worker::new(now, reading), None));
+                self.each.push((Worker::new(now, reading), Seen::default()));
             }
             let (worker, seen) = &mut self.each[index];
-            let changed = worker.differs_from(reading);
-            let mut threads = if changed {
-                Vec::new()
-            } else {
+            // Only of those that stand still is the thread needed.
+            let threads = if worker.stands_still(reading) {
                 watched.threads(slots, index)
+            } else {
+                Vec::new()
             };
-            threads.retain(|slot| !self.others.contains(&address(slot)));
-            let thread = threads.first().copied();
-            if thread.is_none() && self.probed.is_none_or(|at| now >= at + PROBE_EVERY) {
-                self.probed = Some(now);
-                watched.probe();
-            }
-            if thread.is_some_and(|slot| polls.has_noted(slot)) {
+            let threads = &threads[..threads.len().min(CANDIDATES)];
+            if threads.iter().any(|slot| polls.has_noted(slot)) {
                 worker.start_over(now);
                 continue;
             }
-            let settings = watched.scope.settings();
-            let limits = Limits {
-                slow: settings.slow_poll(),
-                blocked: settings.blocked,
-            };
-            let certain = watched.certain().max(limits.slow);
-            let had = || sampling::had(thread?);
-            let look = worker.look(now, reading, had, limits, certain);
-            let name = format!("worker {index}");
-            match (look, thread) {
-                (Look::Nothing, _) => {}
-                (Look::Ended(elapsed, told), _) => {
-                    if let Some(live) = seen.take().filter(|_| !told && !excuse::being_debugged()) {
-                        slow_poll::report_worker(&watched.scope, &name, elapsed, live);
+            let look = worker.look(
+                now,
+                reading,
+                || had(threads),
+                || wait(threads),
+                limits,
+                certain,
+            );
+            match look {
+                Look::Nothing => {}
+                Look::Sample => {
+                    let live = sample(threads, None, sampling);
+                    worker.saw(live.iter().find_map(|live| live.task));
+                }
+                Look::Blocked(doing) => {
+                    *seen = Seen {
+                        worker: name(index, threads),
+                        live: sample(threads, Some(doing), sampling),
+                    };
+                }
+                Look::Tell(age, again) => {
+                    let doing = seen.live.first().and_then(|live| live.doing);
+                    let whose = seen.whose(watched);
+                    for live in sample(threads, doing, sampling) {
+                        blocked::report_worker(&whose, age, live, again);
                     }
                 }
-                (Look::Sample, Some(slot)) => {
-                    if let Some(live) = sample(slot, None, sampling) {
-                        worker.saw(live.task);
+                Look::Ended(elapsed, told) => {
+                    let seen = std::mem::take(seen);
+                    for live in seen.live.iter().filter(|_| !told) {
+                        slow_poll::report_worker(&seen.whose(watched), elapsed, *live);
                     }
                 }
-                (Look::Blocked(doing), Some(slot)) => {
-                    let live = sample(slot, Some(doing), sampling);
-                    match live.map_or(Place::Elsewhere, |live| Place::of(&live.stack.frames())) {
-                        Place::Poll => *seen = live,
-                        Place::MayBlock => {
-                            self.others.insert(address(slot));
-                            worker.dismiss();
-                        }
-                        Place::Elsewhere => worker.dismiss(),
-                    }
-                }
-                (Look::Tell(age, again), Some(slot)) => {
-                    let doing = seen.and_then(|live| live.doing);
-                    if let Some(live) = sample(slot, doing, sampling).or(*seen) {
-                        blocked::report_worker(&watched.scope, &name, age, live, again);
-                    }
-                }
-                (Look::Sample | Look::Blocked(_) | Look::Tell(..), None) => {}
             }
         }
     }
 }
 
-fn address(slot: &Slot) -> usize {
-    std::ptr::from_ref(slot).addr()
+impl Seen {
+    fn whose<'a>(&'a self, watched: &'a Watched) -> Whose<'a> {
+        Whose {
+            scope: &watched.scope,
+            worker: &self.worker,
+        }
+    }
 }
 
-fn sample(slot: &Slot, doing: Option<Doing>, sampling: &mut Sampling) -> Option<Live> {
-    let (live, _) = sampling.sample(slot, slot.outermost.mark())?;
-    Some(Live { doing, ..live })
+/// What the threads have had, together: of several, one runs the worker, and the others
+/// do nothing or something that is allowed to block.
+fn had(threads: &[&'static Slot]) -> Option<Had> {
+    let each = threads.iter().filter_map(|slot| sampling::had(slot));
+    each.reduce(|one, other| Had {
+        cpu: one.cpu + other.cpu,
+        queued: one.queued + other.queued,
+    })
+}
+
+fn wait(threads: &[&'static Slot]) -> bool {
+    threads
+        .iter()
+        .all(|slot| sampling::doing_now(slot) == Some(Doing::Waiting))
+}
+
+fn sample(threads: &[&'static Slot], doing: Option<Doing>, sampling: &mut Sampling) -> Vec<Live> {
+    let each = threads.iter().filter_map(|slot| {
+        let (live, _) = sampling.sample(slot, slot.outermost.mark())?;
+        Some(Live { doing, ..live })
+    });
+    each.collect()
+}
+
+/// ``worker 0 (thread `tokio-rt-worker`)``
+fn name(index: usize, threads: &[&'static Slot]) -> String {
+    let thread = threads.first().and_then(|slot| sampling::name(slot));
+    let thread = thread.map_or(String::new(), |name| format!(" (thread `{name}`)"));
+    format!("worker {index}{thread}")
 }

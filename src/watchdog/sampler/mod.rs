@@ -41,6 +41,13 @@ pub(crate) struct Sample {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
     /// This platform has none.
+    #[cfg_attr(
+        all(
+            target_os = "linux",
+            any(target_arch = "x86_64", target_arch = "aarch64")
+        ),
+        expect(dead_code)
+    )]
     Unsupported,
     /// The signal has another meaning, or there is no such signal.
     Unusable(i32),
