@@ -44,7 +44,13 @@ const LAST_REAL_TIME: u8 = 30;
 /// Only Linux on x86-64 and aarch64 takes such stacks; elsewhere the setting is
 /// accepted and has no effect. The default, `SIGURG`, is ignored by programs that
 /// do not ask for it. A handler that the program had installed before keeps
-/// getting the signals that are not ours.
+/// getting the signals that are not ours; if it installs one later, no more stacks
+/// are taken, and a warning says so.
+///
+/// The thread goes on with the system call in which the signal met it. There are a
+/// few that never go on after a signal, whatever the program asks for: `poll`,
+/// `epoll_wait`, `nanosleep` and some more, which `signal(7)` lists. The standard
+/// library and tokio begin those anew; so must code that calls them itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SampleSignal(Choice);
 

@@ -83,8 +83,8 @@ pub(crate) enum Missed {
     Replaced { signal: i32 },
     /// The thread has ended.
     Gone,
-    /// The thread did not answer in time: it holds the signal back, or the system
-    /// does not let it run.
+    /// The thread did not answer in time: it holds the signal back, waits for what
+    /// no signal interrupts (a disk, say), or gets no CPU.
     Unanswered,
     /// The system refused to send the signal.
     Failed { signal: i32, errno: i32 },

@@ -119,3 +119,108 @@ fn has_code(modules: &mut Arc<Modules>, address: u64) -> bool {
     (*modules, _) = fast::read_anew(modules);
     modules.range_of(address).is_some()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{bounds, registers};
+    use super::*;
+
+    /// This thread's registers and words, from here to the end of its stack.
+    #[inline(never)]
+    fn copy_of_this_thread() -> (Registers, Vec<u64>, Vec<usize>) {
+        let here = registers::here();
+        let end = bounds::of_this_thread().expect("it is known").end;
+        let words = (here.sp..end).step_by(8).map(|address| {
+            #[allow(unsafe_code)]
+            // SAFETY: the word is on this thread's stack, above this function.
+            unsafe {
+                std::ptr::with_exposed_provenance::<u64>(address as usize).read_volatile()
+            }
+        });
+        let words = words.collect();
+        let (fp, lr) = frame_and_link(&here);
+        let registers = Registers {
+            pc: here.pc,
+            sp: here.sp,
+            fp,
+            lr,
+        };
+        let mut present = [0; DEPTH];
+        let depth = fast::walk(&mut present).expect("this stack is the thread's own");
+        (registers, words, present[..depth].to_vec())
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn frame_and_link(here: &registers::Here) -> (u64, u64) {
+        (here.registers.bp(), 0)
+    }
+
+    #[cfg(target_arch = "aarch64")]
+    fn frame_and_link(here: &registers::Here) -> (u64, u64) {
+        (here.registers.fp(), here.registers.lr())
+    }
+
+    fn walk(registers: Registers, words: &[u64]) -> (Vec<usize>, bool) {
+        let mut addresses = [0; DEPTH];
+        let copied = Copied {
+            registers,
+            start: registers.sp,
+            words,
+        };
+        let (depth, is_whole) = Walker::new().addresses(&copied, &mut addresses);
+        (addresses[..depth].to_vec(), is_whole)
+    }
+
+    #[test]
+    fn a_copy_is_walked_as_the_stack_is() {
+        let (registers, words, present) = copy_of_this_thread();
+        let (copied, is_whole) = walk(registers, &words);
+        assert!(is_whole);
+        assert_eq!(copied[0], registers.pc as usize + 1);
+        // The other has a frame more, of the walk itself, and the two are called
+        // from different lines.
+        assert_eq!(copied[1..], present[2..]);
+        // Part of the copy gives part of the stack.
+        let (part, is_whole) = walk(registers, &words[..words.len() / 2]);
+        assert!(!is_whole && part.len() < copied.len());
+        assert_eq!(part[..], copied[..part.len()]);
+        let (nothing, is_whole) = walk(registers, &[]);
+        assert!(!is_whole && nothing == copied[..1]);
+    }
+
+    #[test]
+    fn code_of_nobody_ends_the_stack() {
+        let (mut registers, words, _) = copy_of_this_thread();
+        registers.pc = 0x1000;
+        assert_eq!(walk(registers, &words), (vec![0x1001], false));
+        registers.pc = u64::MAX;
+        assert_eq!(walk(registers, &words), (vec![0], false));
+    }
+
+    #[test]
+    fn a_copy_full_of_nonsense_is_walked_to_some_end() {
+        let (registers, words, present) = copy_of_this_thread();
+        // Numbers of Marsaglia's xorshift, so that a failure can be had again.
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut random = move |below: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state % below
+        };
+        for _ in 0..2_000 {
+            let mut words = words.clone();
+            for _ in 0..20 {
+                let at = random(words.len() as u64) as usize;
+                // An address on the stack, one in the program, or any number.
+                words[at] = match random(3) {
+                    0 => registers.sp + random(words.len() as u64 * 8),
+                    1 => present[random(present.len() as u64) as usize] as u64 + random(64),
+                    _ => random(u64::MAX),
+                };
+            }
+            let (copied, _) = walk(registers, &words);
+            assert!(!copied.is_empty());
+        }
+    }
+}

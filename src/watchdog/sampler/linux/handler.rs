@@ -169,10 +169,11 @@ unsafe fn fill(
         WORDS
     };
     // SAFETY: from the stack pointer of the function that was interrupted to the
-    // end of its thread's stack, memory is mapped and readable. The stack is this
-    // thread's: the handle, which did not change, is an address in the same
-    // mapping. Nobody writes there while the thread is in this handler, which runs
-    // below or on another stack. The words are at least `length`, and elsewhere.
+    // end of its thread's stack, memory is mapped and readable. The end is still
+    // this thread's: the handle, which is the one that was meant, is an address at
+    // the end of the same mapping, or it is the main thread, which never ends.
+    // Nobody writes there while the thread is in this handler, which runs below or
+    // on another stack. The words are at least `length`, and elsewhere.
     unsafe {
         let from = ptr::with_exposed_provenance::<u64>(answer.start as usize);
         ptr::copy_nonoverlapping(from, words.as_mut_ptr(), answer.length);

@@ -146,18 +146,14 @@ impl Asker {
         // open when this returns, and none was when it was called.
         unsafe { *SLOT.question.get() = question };
         STATE.store(asked(thread), Release);
-        if let Err(error) = send() {
-            if self.give_up(thread) {
-                return Err(error);
-            }
-        } else if !self.wait(thread, limit) {
-            return Ok(None);
+        // Unless the thread answers a signal of somebody else's.
+        if let Err(error) = send()
+            && self.give_up(thread)
+        {
+            return Err(error);
         }
-        // The answer is on its way. This has no limit, since the slot, and what the
-        // mark of the question points to, must not be touched meanwhile; it is as
-        // long as it takes to copy a stack, unless a debugger holds the thread.
-        while STATE.load(Acquire) != done(thread) {
-            std::thread::yield_now();
+        if !self.wait(thread, limit) {
+            return Ok(None);
         }
         // SAFETY: the slot is the asker's again, until the next question, which
         // needs what is borrowed here; and the answer's writes happened before.
@@ -165,13 +161,17 @@ impl Asker {
         Ok(Some((answer, words.get(..answer.length).unwrap_or(&[]))))
     }
 
-    /// Waits until the thread answers; gives up after the limit.
+    /// Waits for the answer; gives up if it has not begun within the limit.
+    ///
+    /// Once it has, there is no limit: the slot, and what the question points to,
+    /// must not be touched meanwhile. It is as long as it takes to copy a stack,
+    /// unless a debugger holds the thread.
     fn wait(&self, thread: i32, limit: Duration) -> bool {
         let start = Instant::now();
         let mut pause = Duration::from_micros(20);
-        while STATE.load(Relaxed) == asked(thread) {
-            if start.elapsed() >= limit {
-                return !self.give_up(thread);
+        while STATE.load(Acquire) != done(thread) {
+            if start.elapsed() >= limit && self.give_up(thread) {
+                return false;
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(1));

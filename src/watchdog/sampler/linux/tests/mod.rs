@@ -2,6 +2,7 @@
 
 mod places;
 mod signals;
+mod slots;
 mod stress;
 
 use std::io::{Read as _, Write as _};
