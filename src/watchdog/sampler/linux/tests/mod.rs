@@ -122,11 +122,21 @@ fn write_byte(mut to: &std::fs::File) {
     to.write_all(&[7]).expect("somebody reads");
 }
 
-/// Until a thread waits in the kernel.
-fn wait_until_asleep(thread: &Thread) {
-    while thread.is_runnable() != Some(false) {
+/// Waits for something that comes soon.
+fn wait_until(comes: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !comes() {
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "it does not come"
+        );
         std::thread::yield_now();
     }
+}
+
+/// Until a thread waits in the kernel.
+fn wait_until_asleep(thread: &Thread) {
+    wait_until(|| thread.is_runnable() == Some(false));
 }
 
 #[test]
@@ -168,9 +178,7 @@ fn a_thread_that_has_ended() {
     let worker = Worker::new(|_| {}, || {});
     let thread = worker.thread.clone();
     drop(worker);
-    while thread.cpu_time().is_some() {
-        std::thread::yield_now();
-    }
+    wait_until(|| thread.cpu_time().is_none());
     let missed = sampler.sample(&thread, &AtomicU64::new(0)).err();
     assert_eq!(missed, Some(Missed::Gone));
 }

@@ -54,9 +54,7 @@ extern "C" fn long(_: libc::c_int, info: *mut libc::siginfo_t, context: *mut lib
 }
 
 fn wait_for(count: &AtomicUsize, number: usize) {
-    while count.load(SeqCst) < number {
-        std::thread::yield_now();
-    }
+    wait_until(|| count.load(SeqCst) >= number);
 }
 
 #[test]

@@ -49,6 +49,32 @@ fn an_answer_that_is_late_is_none() {
 }
 
 #[test]
+fn an_answer_that_has_begun_is_waited_for() {
+    let _alone = alone();
+    let mut asker = Asker::claim().expect("there is none");
+    let mark = AtomicU64::new(0);
+    let (tell, begun) = channel();
+    let mut worker = None;
+    let send = || {
+        let slowly = move |_: &AtomicBool| {
+            slot::answer(THREAD, |_, answer, words| {
+                tell.send(()).expect("somebody listens");
+                std::thread::sleep(Duration::from_millis(50));
+                words[0] = 7;
+                answer.length = 1;
+            });
+        };
+        worker = Some(Worker::new(slowly, || {}));
+        begun.recv()
+    };
+    let answer = asker.ask(THREAD, question(&mark, 1), Duration::ZERO, send);
+    assert_eq!(
+        answer.map(|answer| answer.map(|(_, words)| words)),
+        Ok(Some(&[7][..]))
+    );
+}
+
+#[test]
 fn answers_and_questions_do_not_mix() {
     let _alone = alone();
     let mut asker = Asker::claim().expect("there is none");
