@@ -92,7 +92,7 @@ impl Polls {
             if start.elapsed() < YOUNG {
                 return None;
             }
-            let age = start.elapsed().saturating_sub(stalls::since(start));
+            let age = start.elapsed().saturating_sub(stalls::known_since(start));
             let record = registry::at(shown.place());
             // It ended meanwhile, and its record went.
             let (record, limits) =

@@ -1,5 +1,8 @@
-//! Times in which the whole process stood still: stopped (`SIGSTOP`, a debugger),
-//! suspended, or so starved that not even the watchdog ran. Polls are not to blame.
+//! Times in which the whole process stood still: stopped (`SIGSTOP`, a debugger) or
+//! suspended. Polls are not to blame.
+//!
+//! The watchdog sleeps for known times. If it wakes late, and not because it had to
+//! wait for a processor, then the process stood still.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Release};
@@ -21,66 +24,77 @@ struct Stall {
 
 static STALLS: Mutex<VecDeque<Stall>> = Mutex::new(VecDeque::new());
 
-/// While the watchdog sleeps, when it is to wake; zero: it is at work.
-static WAKES: AtomicU64 = AtomicU64::new(0);
-/// For how long it meant to sleep, in nanoseconds.
-static FOR: AtomicU64 = AtomicU64::new(0);
+/// When the watchdog went to sleep; zero: it is at work, or there is none.
+static ASLEEP_SINCE: AtomicU64 = AtomicU64::new(0);
+/// For how long it meant to, in nanoseconds.
+static MEANT: AtomicU64 = AtomicU64::new(0);
 
 fn stalls() -> MutexGuard<'static, VecDeque<Stall>> {
     STALLS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// By how much a sleep was too long, if by enough to tell.
-fn excess(slept: Duration, meant: Duration) -> Option<Duration> {
-    let excess = slept.saturating_sub(meant);
+/// By how much a sleep was too long, if by enough to tell; `queued` of it was the wait
+/// for a processor.
+fn excess(slept: Duration, meant: Duration, queued: Duration) -> Option<Duration> {
+    let excess = slept.saturating_sub(meant + queued);
     (excess >= LATE).then_some(excess)
 }
 
 /// The watchdog is about to sleep.
 pub(super) fn about_to_sleep(meant: Duration) {
-    FOR.store(meant.as_nanos() as u64, Release);
-    WAKES.store(clock::tick().to_bits(), Release);
+    MEANT.store(meant.as_nanos() as u64, Release);
+    ASLEEP_SINCE.store(clock::tick().to_bits(), Release);
 }
 
-/// It woke. True: the process has stood still meanwhile.
-pub(super) fn woke() -> bool {
-    let Some(lasted) = present() else {
-        WAKES.store(0, Release);
-        return false;
-    };
+/// It woke, having waited for a processor for so long. True: the process has stood
+/// still meanwhile.
+pub(super) fn woke(queued: Duration) -> bool {
+    let stall = asleep().and_then(|(slept, meant)| excess(slept, meant, queued));
     let mut stalls = stalls();
-    if stalls.len() == KEPT {
-        stalls.pop_front();
+    if let Some(lasted) = stall {
+        if stalls.len() == KEPT {
+            stalls.pop_front();
+        }
+        stalls.push_back(Stall {
+            ended: clock::tick(),
+            lasted,
+        });
     }
-    stalls.push_back(Stall {
-        ended: clock::tick(),
-        lasted,
-    });
-    WAKES.store(0, Release);
-    true
+    stop();
+    stall.is_some()
 }
 
-/// The stall that the watchdog has not woken from yet.
-fn present() -> Option<Duration> {
-    let slept = Tick::from_bits(WAKES.load(Acquire))?.elapsed();
-    excess(slept, Duration::from_nanos(FOR.load(Acquire)))
+/// For how long the watchdog has been asleep, and for how long it meant to be.
+fn asleep() -> Option<(Duration, Duration)> {
+    let slept = Tick::from_bits(ASLEEP_SINCE.load(Acquire))?.elapsed();
+    Some((slept, Duration::from_nanos(MEANT.load(Acquire))))
 }
 
-/// For how long the process has stood still since.
+/// For how long the process has stood still since. Asked of slow polls only: if the
+/// watchdog should have woken by now, gives it the time to.
 pub(crate) fn since(start: Tick) -> Duration {
-    let stalls = stalls();
+    let is_late =
+        || asleep().is_some_and(|(slept, meant)| excess(slept, meant, Duration::ZERO).is_some());
+    for _ in 0..20 {
+        if !is_late() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    known_since(start)
+}
+
+/// The same, as far as the watchdog knows.
+pub(super) fn known_since(start: Tick) -> Duration {
     let age = start.elapsed();
-    let known: Duration = stalls
-        .iter()
-        .filter(|stall| stall.ended.elapsed() <= age)
-        .map(|stall| stall.lasted)
-        .sum();
-    known + present().unwrap_or_default().min(age)
+    let stalls = stalls();
+    let since = stalls.iter().filter(|stall| stall.ended.elapsed() <= age);
+    since.map(|stall| stall.lasted).sum()
 }
 
 /// Nobody sleeps any more.
 pub(super) fn stop() {
-    WAKES.store(0, Release);
+    ASLEEP_SINCE.store(0, Release);
 }
 
 #[cfg(test)]
@@ -88,9 +102,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sleep_that_was_a_little_late_is_no_stall() {
+    fn a_sleep_that_was_a_little_late_or_had_no_processor_is_no_stall() {
         let ms = Duration::from_millis;
-        assert_eq!(excess(ms(30), ms(12)), None);
-        assert_eq!(excess(ms(500), ms(12)), Some(ms(488)));
+        assert_eq!(excess(ms(30), ms(12), ms(0)), None);
+        assert_eq!(excess(ms(500), ms(12), ms(0)), Some(ms(488)));
+        assert_eq!(excess(ms(500), ms(12), ms(470)), None);
     }
 }

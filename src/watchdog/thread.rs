@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::polls::Polls;
 use super::runtimes::{self, Watched};
+use super::sampler::Thread;
 use super::sampling::Sampling;
 use super::workers::Workers;
 use super::{slot, stalls};
@@ -124,8 +125,11 @@ pub(super) fn end_if_idle() {
 fn run() {
     silence_this_thread();
     let mut watchdog = Watchdog::new();
+    let own = Thread::current();
+    let queued = || own.as_ref().and_then(Thread::queued).unwrap_or_default();
+    let mut before = queued();
     loop {
-        let stood_still = stalls::woke();
+        let stood_still = stalls::woke(queued().saturating_sub(before));
         let look = std::panic::AssertUnwindSafe(|| watchdog.look(stood_still));
         let looked = std::panic::catch_unwind(look);
         let mut state = state();
@@ -145,6 +149,7 @@ fn run() {
             }
         };
         DONE.notify_all();
+        before = queued();
         stalls::about_to_sleep(wait);
         let asked = state.asked;
         let waited =

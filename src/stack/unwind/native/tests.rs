@@ -174,10 +174,10 @@ fn a_stack_that_is_not_the_thread_s_own_is_left_to_the_slow_walk() {
         action.sa_sigaction = handler as extern "C" fn(libc::c_int) as usize;
         action.sa_flags = libc::SA_ONSTACK;
         assert_eq!(
-            libc::sigaction(libc::SIGUSR2, &action, std::ptr::null_mut()),
+            libc::sigaction(libc::SIGRTMIN() + 9, &action, std::ptr::null_mut()),
             0
         );
-        assert_eq!(libc::raise(libc::SIGUSR2), 0);
+        assert_eq!(libc::raise(libc::SIGRTMIN() + 9), 0);
         assert_eq!(libc::sigaltstack(&before, std::ptr::null_mut()), 0);
     }
     assert_eq!(WALKED.load(SeqCst), 0);
