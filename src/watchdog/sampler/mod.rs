@@ -53,6 +53,8 @@ pub(crate) enum Refused {
     Unusable(i32),
     /// There is one already.
     Taken,
+    /// Somebody put another handler over ours, when there was one.
+    Replaced { signal: i32 },
     /// The system did not accept our handler.
     Failed { signal: i32, errno: i32 },
 }
@@ -67,6 +69,13 @@ impl fmt::Display for Refused {
                 write!(f, "{name} cannot be used for it")
             }
             Refused::Taken => f.write_str("something in this process does it already"),
+            Refused::Replaced { signal } => {
+                let name = config::name_of(signal);
+                write!(
+                    f,
+                    "the program has installed a handler for {name} since it began"
+                )
+            }
             Refused::Failed { signal, errno } => {
                 let name = config::name_of(signal);
                 let error = std::io::Error::from_raw_os_error(errno);

@@ -7,12 +7,13 @@
 use std::mem;
 use std::ptr;
 use std::sync::atomic::{
-    AtomicPtr,
+    AtomicPtr, AtomicU64,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
 };
 
 use super::slot::{self, Answer, Question, WORDS};
 use super::{context, thread};
+use crate::watchdog::sampler::Refused;
 
 /// One place for each signal there is.
 const SIGNALS: usize = 65;
@@ -21,6 +22,10 @@ const SIGNALS: usize = 65;
 /// here is never freed, as a handler may be looking at it.
 static BEFORE: [AtomicPtr<libc::sigaction>; SIGNALS] =
     [const { AtomicPtr::new(ptr::null_mut()) }; SIGNALS];
+
+/// The signals, a bit each, whose handler may know ours: it was put over ours, and
+/// may hand on to it what it does not want.
+static COVERED: AtomicU64 = AtomicU64::new(0);
 
 /// `siginfo_t` as the kernel lays it out for a signal that carries a value.
 #[repr(C)]
@@ -37,14 +42,18 @@ struct Info {
 
 const _: () = assert!(size_of::<Info>() == size_of::<libc::siginfo_t>());
 
-/// Puts our handler in force, in front of the program's own if there is one. The
-/// error is an `errno`.
+/// Puts our handler in force, in front of the program's own if there is one.
 #[allow(unsafe_code)]
-pub(super) fn install(signal: i32) -> Result<(), i32> {
-    let before = in_force(signal)?;
+pub(super) fn install(signal: i32) -> Result<(), Refused> {
+    let failed = |errno| Refused::Failed { signal, errno };
+    let before = in_force(signal).map_err(failed)?;
     // Left there by a sampler that is gone: what came before it is known.
     if is_ours(&before) {
         return Ok(());
+    }
+    // The two would hand a signal to each other without end.
+    if is_function(&before) && COVERED.load(Acquire) & bit(signal) != 0 {
+        return Err(Refused::Replaced { signal });
     }
     remember(signal, &before);
     // SAFETY: all zeros is a value of this C struct.
@@ -58,7 +67,7 @@ pub(super) fn install(signal: i32) -> Result<(), i32> {
         action.sa_mask = before.sa_mask;
         action.sa_flags |= before.sa_flags & libc::SA_NODEFER;
     }
-    let replaced = set(signal, &action)?;
+    let replaced = set(signal, &action).map_err(failed)?;
     // Somebody was quick.
     if replaced.sa_sigaction != before.sa_sigaction && !is_ours(&replaced) {
         remember(signal, &replaced);
@@ -80,7 +89,9 @@ pub(super) fn restore(signal: i32) {
         Some(action) if action.sa_sigaction == libc::SIG_IGN => true,
         _ => is_ignored_by_default(signal),
     };
-    if is_in_force(signal) && (is_ignored || !thread::is_pending(signal)) {
+    if !is_in_force(signal) {
+        COVERED.fetch_or(bit(signal), AcqRel);
+    } else if is_ignored || !thread::is_pending(signal) {
         let _ = set(signal, &before.unwrap_or(by_default()));
     }
 }
@@ -241,6 +252,10 @@ unsafe fn hand_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut
             function(signal);
         }
     }
+}
+
+fn bit(signal: i32) -> u64 {
+    1 << ((signal - 1) & 63)
 }
 
 fn is_ignored_by_default(signal: i32) -> bool {

@@ -43,7 +43,7 @@ impl Sampler {
             return Err(Refused::Unusable(signal));
         }
         let asker = Asker::claim().ok_or(Refused::Taken)?;
-        handler::install(signal).map_err(|errno| Refused::Failed { signal, errno })?;
+        handler::install(signal)?;
         Ok(Sampler {
             asker,
             signal,

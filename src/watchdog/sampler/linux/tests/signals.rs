@@ -123,6 +123,14 @@ fn a_handler_over_ours_ends_sampling() {
     handle(libc::SIGURG, short, 0);
     drop(sampler);
     assert_eq!(in_force(libc::SIGURG), short, "it is left alone");
+    // It may know our handler, and call it.
+    let again = Sampler::install(libc::SIGURG).err();
+    assert_eq!(
+        again,
+        Some(Refused::Replaced {
+            signal: libc::SIGURG
+        })
+    );
     handle(libc::SIGURG, libc::SIG_DFL, 0);
 }
 
