@@ -76,6 +76,9 @@ kinds! {
     PendingAtShutdown, "pending_at_shutdown", INFO;
     /// Most tasks of the runtime are not tracked: findings about them are missing.
     UntrackedTasks, "untracked_tasks", INFO;
+    /// A closure given to `spawn_blocking` waited long for a thread: all threads of
+    /// the pool were taken.
+    BlockingPoolFull, "blocking_pool_full", WARN;
     /// How often each finding was made whose repeats were held back.
     Summary, "summary", INFO;
 }

@@ -50,6 +50,7 @@
 //! | `polled_after_completion` | WARN | debug | a future was polled again after it was ready |
 //! | `span_across_await` | WARN | debug | a `tracing` span was left entered across an await |
 //! | `large_future` | DEBUG | debug | a future of 16 KiB or more was spawned |
+//! | `blocking_pool_full` | WARN | debug | a `spawn_blocking` closure waited 100 ms or more for a thread |
 //! | `pending_at_shutdown` | INFO, WARN | both | tasks were left when the runtime ended |
 //! | `untracked_tasks` | INFO | debug | most tasks of the runtime are not tracked |
 //!

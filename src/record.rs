@@ -143,6 +143,8 @@ pub(crate) struct Debugged {
     pub(crate) task_id: OnceLock<tokio::task::Id>,
     polls: AtomicU64,
     busy: AtomicU64,
+    /// How long a blocking closure waited for a thread, in nanoseconds.
+    waited: AtomicU64,
     /// A threshold of its own for slow polls, in nanoseconds; zero: none.
     slow_ok: AtomicU64,
 }
@@ -290,6 +292,7 @@ impl Debugged {
             task_id: OnceLock::new(),
             polls: AtomicU64::new(0),
             busy: AtomicU64::new(0),
+            waited: AtomicU64::new(0),
             slow_ok: AtomicU64::new(0),
         }
     }
@@ -318,6 +321,17 @@ impl Debugged {
 
     pub(crate) fn age(&self) -> Duration {
         self.created.elapsed()
+    }
+
+    /// A blocking closure has got its thread.
+    pub(crate) fn set_waited(&self, waited: Duration) {
+        self.waited.store(waited.as_nanos() as u64, Relaxed);
+    }
+
+    /// For how long a blocking closure that runs has done so.
+    pub(crate) fn runs_for(&self) -> Duration {
+        let waited = Duration::from_nanos(self.waited.load(Relaxed));
+        self.age().saturating_sub(waited)
     }
 
     pub(crate) fn set_slow_ok(&self, threshold: Duration) {

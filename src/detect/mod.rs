@@ -1,11 +1,13 @@
 //! The findings, a file each: when it is one, what the report says, what to do.
 
 pub(crate) mod blocked;
+pub(crate) mod blocking_pool_full;
 pub(crate) mod excuse;
 pub(crate) mod large_future;
 pub(crate) mod never_polled;
 pub(crate) mod pending_at_shutdown;
 pub(crate) mod polled_after_completion;
+mod running;
 pub(crate) mod slow_drop;
 pub(crate) mod slow_poll;
 pub(crate) mod span_across_await;

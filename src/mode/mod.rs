@@ -6,9 +6,11 @@
 
 mod runtimes;
 mod scope;
+mod threads;
 
 pub(crate) use self::runtimes::{began, ended, scope_of};
 pub(crate) use self::scope::{Entered, Scope, enter, is_silent, silence_this_thread, stay_in};
+pub(crate) use self::threads::Threads;
 
 use std::sync::OnceLock;
 use std::time::Duration;

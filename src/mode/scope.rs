@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tracing::Level;
 
-use super::Mode;
+use super::{Mode, Threads};
 use crate::config::{Config, Environment, Settings, SwitchedTo};
 use crate::kind::ReportKind;
 use crate::notice;
@@ -19,6 +19,8 @@ pub(crate) struct Scope {
     id: u64,
     mode: AtomicU8,
     settings: Settings,
+    /// The threads of the runtime.
+    threads: Threads,
     /// Tracked tasks that are alive, in debug mode.
     tasks: AtomicUsize,
     /// Set when the runtime is about to be dropped: what its tasks lose from now
@@ -44,6 +46,7 @@ impl Scope {
             id: IDS.fetch_add(1, Relaxed),
             mode: AtomicU8::new(mode as u8),
             settings: Settings::new(config),
+            threads: Threads::default(),
             tasks: AtomicUsize::new(0),
             ending: AtomicBool::new(false),
             closed: AtomicBool::new(false),
@@ -82,6 +85,10 @@ impl Scope {
     #[inline]
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    pub(crate) fn threads(&self) -> &Threads {
+        &self.threads
     }
 
     pub(crate) fn task_began(&self) {

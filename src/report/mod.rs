@@ -252,7 +252,7 @@ impl Report {
         self.age
     }
 
-    /// How long the poll or the drop took that this is about.
+    /// How long the poll, the drop or the wait took that this is about.
     pub fn elapsed(&self) -> Option<Duration> {
         self.elapsed
     }

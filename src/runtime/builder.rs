@@ -5,11 +5,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::LocalOptions;
+use tokio::runtime::{Handle, LocalOptions, RuntimeFlavor};
 
 use super::owned::Origin;
 use super::{LocalRuntime, Runtime};
 use crate::config::{Config, Environment, SwitchedTo};
+use crate::detect::blocking_pool_full;
 use crate::mode::{self, Mode, Scope};
 use crate::watchdog;
 
@@ -34,10 +35,15 @@ pub struct Builder {
     debug: Option<bool>,
     config: Config,
     is_test: bool,
+    max_blocking_threads: usize,
     on_thread_start: Option<Callback>,
     on_thread_park: Option<Callback>,
     event_interval: Option<u32>,
+    on_thread_stop: Option<Callback>,
 }
+
+/// What tokio takes if nothing is said.
+const MAX_BLOCKING_THREADS: usize = 512;
 
 type Callback = Arc<dyn Fn() + Send + Sync>;
 
@@ -59,9 +65,11 @@ impl Builder {
             debug: None,
             config: Config::new(),
             is_test: false,
+            max_blocking_threads: MAX_BLOCKING_THREADS,
             on_thread_start: None,
             on_thread_park: None,
             event_interval: None,
+            on_thread_stop: None,
         }
     }
 
@@ -97,8 +105,10 @@ impl Builder {
 
     /// tokio's builder in it, for what is not forwarded here.
     ///
-    /// The callbacks of `on_thread_start` and `on_thread_park` are this crate's, which
-    /// calls yours: set them with the methods of those names here.
+    /// The callbacks of `on_thread_start`, `on_thread_stop` and `on_thread_park` are this
+    /// crate's, which calls yours: set them with the methods of those names here. And
+    /// say [`max_blocking_threads`](Builder::max_blocking_threads) here, or a pool that
+    /// is full is not known to be.
     pub fn as_tokio(&mut self) -> &mut tokio::runtime::Builder {
         &mut self.inner
     }
@@ -117,7 +127,7 @@ impl Builder {
     where
         F: Fn() + Send + Sync + 'static,
     {
-        self.inner.on_thread_stop(f);
+        self.on_thread_stop = Some(Arc::new(f));
         self
     }
 
@@ -148,6 +158,14 @@ impl Builder {
         self
     }
 
+    /// See [`tokio::runtime::Builder::max_blocking_threads`].
+    #[track_caller]
+    pub fn max_blocking_threads(&mut self, val: usize) -> &mut Self {
+        self.inner.max_blocking_threads(val);
+        self.max_blocking_threads = val;
+        self
+    }
+
     forward! {
         enable_all();
         #[cfg(feature = "net")]
@@ -158,8 +176,6 @@ impl Builder {
         start_paused(start_paused: bool);
         #[track_caller]
         worker_threads(val: usize);
-        #[track_caller]
-        max_blocking_threads(val: usize);
         #[track_caller]
         name(val: impl Into<String>);
         thread_name(val: impl Into<String>);
@@ -187,7 +203,9 @@ impl Builder {
     /// As tokio's: if threads or the I/O driver cannot be had.
     pub fn build(&mut self) -> io::Result<Runtime> {
         let origin = self.origin();
-        Ok(Runtime::new_in(self.inner.build()?, origin))
+        let runtime = self.inner.build()?;
+        self.limit_threads(&origin.scope, runtime.handle());
+        Ok(Runtime::new_in(runtime, origin))
     }
 
     /// See [`tokio::runtime::Builder::build_local`].
@@ -202,10 +220,9 @@ impl Builder {
     #[track_caller]
     pub fn build_local(&mut self, options: LocalOptions) -> io::Result<LocalRuntime> {
         let origin = self.origin();
-        Ok(LocalRuntime::new_in(
-            self.inner.build_local(options)?,
-            origin,
-        ))
+        let runtime = self.inner.build_local(options)?;
+        self.limit_threads(&origin.scope, runtime.handle());
+        Ok(LocalRuntime::new_in(runtime, origin))
     }
 
     /// A runtime that runs a test: debug mode is on by itself.
@@ -233,9 +250,19 @@ impl Builder {
             if entered.mode() == Mode::Debug {
                 watchdog::on_worker(number, None);
             }
+            entered.threads().began();
             if let Some(user) = &user {
                 user();
             }
+            // What the callback takes is part of the start.
+            blocking_pool_full::thread_began();
+        });
+        let (left, user) = (Arc::clone(&scope), self.on_thread_stop.clone());
+        self.inner.on_thread_stop(move || {
+            if let Some(user) = &user {
+                user();
+            }
+            left.threads().ended();
         });
         let (entered, user) = (Arc::clone(&scope), self.on_thread_park.clone());
         self.inner.on_thread_park(move || {
@@ -251,6 +278,18 @@ impl Builder {
             number,
             event_interval: self.event_interval,
         }
+    }
+
+    /// Says how many threads the runtime may have.
+    fn limit_threads(&self, scope: &Scope, runtime: &Handle) {
+        let workers = match runtime.runtime_flavor() {
+            // The worker is the thread that calls `block_on`.
+            RuntimeFlavor::CurrentThread => 0,
+            _ => runtime.metrics().num_workers(),
+        };
+        scope
+            .threads()
+            .set_most(self.max_blocking_threads.saturating_add(workers));
     }
 
     fn mode(&self, switch: Option<SwitchedTo>) -> Mode {

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use super::JoinHandle;
 use super::outcome::{self, ByType};
+use crate::clock::{self, Instant, Tick};
+use crate::detect::blocking_pool_full;
 use crate::mode::Scope;
 use crate::observe::{self, Watch};
-use crate::record::{Object, Record};
+use crate::record::{Debugged, Object, Record};
 
 /// Runs a closure where it may block, as [`tokio::task::spawn_blocking`] does,
 /// and watches it: a lost error or panic of it is reported.
@@ -37,6 +39,8 @@ where
 /// A closure to be called where it may block.
 pub(crate) struct Call<F> {
     f: Option<F>,
+    /// Since when it waits for a thread; in debug mode.
+    queued: Option<Instant>,
     watch: Watch,
 }
 
@@ -48,7 +52,12 @@ impl<F> Call<F> {
     ) -> (Self, Option<Arc<Record>>) {
         let watch = Watch::new::<F>(Object::BlockingTask, None, location, scope);
         let record = watch.record().cloned();
-        (Call { f: Some(f), watch }, record)
+        let in_debug = record
+            .as_ref()
+            .is_some_and(|record| record.debug().is_some());
+        let queued = in_debug.then(clock::now);
+        let f = Some(f);
+        (Call { f, queued, watch }, record)
     }
 
     pub(crate) fn run<R>(mut self) -> R
@@ -61,7 +70,13 @@ impl<F> Call<F> {
         let Some(record) = self.watch.record() else {
             return f();
         };
-        match catch_unwind(AssertUnwindSafe(|| observe::call(record, f))) {
+        let timing = self.queued.and_then(|queued| Timing::begin(record, queued));
+        let result = catch_unwind(AssertUnwindSafe(|| observe::call(record, f)));
+        // Before the result is judged: what is reported of it says how long it took.
+        if let Some(timing) = timing {
+            timing.end();
+        }
+        match result {
             Ok(output) => {
                 outcome::returned::<R, ByType>(record, &output, false);
                 output
@@ -71,6 +86,33 @@ impl<F> Call<F> {
                 resume_unwind(payload)
             }
         }
+    }
+}
+
+/// A call in debug mode that is being timed.
+struct Timing<'a> {
+    record: &'a Record,
+    debug: &'a Debugged,
+    start: Tick,
+}
+
+impl<'a> Timing<'a> {
+    fn begin(record: &'a Record, queued: Instant) -> Option<Timing<'a>> {
+        let debug = record.debug()?;
+        blocking_pool_full::began(record, queued);
+        debug.poll_begins();
+        let start = clock::tick();
+        Some(Timing {
+            record,
+            debug,
+            start,
+        })
+    }
+
+    fn end(self) {
+        let ran = self.start.elapsed();
+        self.debug.polled_for(ran);
+        blocking_pool_full::ended(self.record, ran);
     }
 }
 
@@ -101,7 +143,7 @@ pub fn block_in_place<F, R>(f: F) -> R
 where
     F: FnOnce() -> R,
 {
-    let start = crate::clock::now();
+    let start = clock::now();
     let result = tokio::task::block_in_place(f);
     observe::allow(start.elapsed());
     result
