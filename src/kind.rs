@@ -79,6 +79,8 @@ kinds! {
     /// A closure given to `spawn_blocking` waited long for a thread: all threads of
     /// the pool were taken.
     BlockingPoolFull, "blocking_pool_full", WARN;
+    /// The drop of a runtime waits for blocking closures that do not end.
+    ShutdownHang, "shutdown_hang", WARN;
     /// How often each finding was made whose repeats were held back.
     Summary, "summary", INFO;
 }

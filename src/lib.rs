@@ -52,6 +52,7 @@
 //! | `large_future` | DEBUG | debug | a future of 16 KiB or more was spawned |
 //! | `blocking_pool_full` | WARN | debug | a `spawn_blocking` closure waited 100 ms or more for a thread |
 //! | `pending_at_shutdown` | INFO, WARN | both | tasks were left when the runtime ended |
+//! | `shutdown_hang` | WARN | debug | the drop of a runtime has waited 5 s for blocking closures |
 //! | `untracked_tasks` | INFO | debug | most tasks of the runtime are not tracked |
 //!
 //! Each is one `tracing` event with the target `debug_async::<kind>`; if no

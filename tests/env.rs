@@ -244,6 +244,7 @@ fn every_variable_does_what_it_says() {
             .never_polled_after(Duration::from_secs(2))
             .unretrieved_after(Duration::from_secs(3))
             .large_future(1024)
+            .shutdown_hang(Duration::from_secs(4))
             .deny(Deny::Kinds(vec![
                 ReportKind::NeverPolled,
                 ReportKind::SlowPoll,
@@ -259,6 +260,7 @@ fn every_variable_does_what_it_says() {
         ("ASYNC_DEBUG_NEVER_POLLED_AFTER", "2s"),
         ("ASYNC_DEBUG_UNRETRIEVED_AFTER", "3s"),
         ("ASYNC_DEBUG_LARGE_FUTURE", "1024"),
+        ("ASYNC_DEBUG_SHUTDOWN_HANG", "4s"),
         ("ASYNC_DEBUG_DENY", "never_polled,slow_poll"),
         ("ASYNC_DEBUG_SAMPLE_SIGNAL", "SIGUSR2"),
     ];

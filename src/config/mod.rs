@@ -101,6 +101,7 @@ pub struct Config {
     never_polled_after: Option<Duration>,
     unretrieved_after: Option<Duration>,
     large_future: Option<usize>,
+    shutdown_hang: Option<Duration>,
     deny: Option<Deny>,
     sample_signal: Option<SampleSignal>,
 }
@@ -149,6 +150,13 @@ impl Config {
     /// level `DEBUG`, once a site. Default: 16 384.
     pub fn large_future(mut self, bytes: usize) -> Config {
         self.large_future = Some(bytes);
+        self
+    }
+
+    /// A runtime whose drop has waited this long for blocking closures is reported.
+    /// Default: 5 s.
+    pub fn shutdown_hang(mut self, limit: Duration) -> Config {
+        self.shutdown_hang = Some(limit);
         self
     }
 
@@ -201,6 +209,7 @@ impl Config {
             never_polled_after: self.never_polled_after.or(below.never_polled_after),
             unretrieved_after: self.unretrieved_after.or(below.unretrieved_after),
             large_future: self.large_future.or(below.large_future),
+            shutdown_hang: self.shutdown_hang.or(below.shutdown_hang),
             deny: self.deny.or(below.deny),
             sample_signal: self.sample_signal.or(below.sample_signal),
         }

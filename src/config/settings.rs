@@ -10,6 +10,7 @@ pub(super) const SLOW_POLL: Duration = Duration::from_millis(100);
 const BLOCKED: Duration = Duration::from_secs(1);
 const NEVER_POLLED_AFTER: Duration = Duration::from_secs(5);
 const UNRETRIEVED_AFTER: Duration = Duration::from_secs(5);
+const SHUTDOWN_HANG: Duration = Duration::from_secs(5);
 const LARGE_FUTURE: usize = 16 * 1024;
 
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub(crate) struct Settings {
     pub(crate) never_polled_after: Duration,
     pub(crate) unretrieved_after: Duration,
     pub(crate) large_future: usize,
+    pub(crate) shutdown_hang: Duration,
     pub(crate) deny: Deny,
     pub(crate) sample_signal: SampleSignal,
 }
@@ -33,6 +35,7 @@ impl Settings {
             never_polled_after: config.never_polled_after.unwrap_or(NEVER_POLLED_AFTER),
             unretrieved_after: config.unretrieved_after.unwrap_or(UNRETRIEVED_AFTER),
             large_future: config.large_future.unwrap_or(LARGE_FUTURE),
+            shutdown_hang: config.shutdown_hang.unwrap_or(SHUTDOWN_HANG),
             deny: config.deny.unwrap_or_default(),
             sample_signal: config.sample_signal.unwrap_or_default(),
         };

@@ -8,6 +8,7 @@ pub(crate) mod never_polled;
 pub(crate) mod pending_at_shutdown;
 pub(crate) mod polled_after_completion;
 mod running;
+pub(crate) mod shutdown_hang;
 pub(crate) mod slow_drop;
 pub(crate) mod slow_poll;
 pub(crate) mod span_across_await;

@@ -35,6 +35,7 @@ struct Group {
 pub(super) struct Times(&'static str, &'static str);
 
 pub(super) const CLOSURES: Times = Times("for", "for up to");
+pub(super) const TASKS: Times = Times("age", "oldest");
 
 /// What runs, by site, those that are most first, in words.
 pub(super) fn by_site(running: &[Arc<Record>], times: &Times) -> String {

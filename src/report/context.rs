@@ -5,6 +5,7 @@ use tracing::{Dispatch, Span};
 use crate::record::Debugged;
 
 /// The `tracing` context in which a thing was created.
+#[derive(Clone)]
 pub(crate) struct Context {
     span: Span,
     dispatch: Dispatch,

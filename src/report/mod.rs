@@ -173,6 +173,12 @@ impl Report {
         self
     }
 
+    /// Made on another thread than that which it is about.
+    pub(crate) fn in_context(mut self, context: Context) -> Report {
+        self.context = context;
+        self
+    }
+
     pub(crate) fn with_error(mut self, error: Option<String>) -> Report {
         self.error = error;
         self

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::runtime::{RuntimeFlavor, RuntimeMetrics};
 
 use super::Handle;
+use crate::detect::shutdown_hang::{self, Waiting};
 use crate::detect::{pending_at_shutdown, untracked_tasks};
 use crate::mode::{self, Mode, Scope};
 use crate::watchdog::{self, Driving, Registration};
@@ -100,6 +101,7 @@ impl<R> Owned<R> {
             handle: &self.handle,
             alive,
             watched: self.watched.take(),
+            waiting: shutdown_hang::watch(scope),
         };
         end(inner);
     }
@@ -111,11 +113,13 @@ struct Ended<'a> {
     handle: &'a Handle,
     alive: usize,
     watched: Option<Registration>,
+    waiting: Option<Arc<Waiting>>,
 }
 
 impl Drop for Ended<'_> {
     fn drop(&mut self) {
         let scope = self.handle.scope();
+        drop(self.waiting.take());
         drop(self.watched.take());
         pending_at_shutdown::dropped_by(scope, self.alive).report(scope, 0);
         mode::ended(self.handle.id());
