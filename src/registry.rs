@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use slab::Slab;
 
-use crate::record::{Debugged, Record};
+use crate::record::{Debugged, Object, Record};
 
 const SHARDS: usize = 32;
 
@@ -37,8 +37,10 @@ pub(crate) fn enter(record: &Arc<Record>) {
     debug
         .place
         .store((key * SHARDS + index + 1) as u64, Relaxed);
-    if record.object().is_task() {
-        debug.scope.task_began();
+    match record.object() {
+        Object::Task | Object::LocalTask => debug.scope.task_began(),
+        Object::BlockingTask => debug.scope.call_began(),
+        Object::Future | Object::Root => {}
     }
 }
 
@@ -51,8 +53,10 @@ pub(crate) fn leave(record: &Record) {
     let (key, index) = (place as usize / SHARDS, place as usize % SHARDS);
     let removed = shard(index).try_remove(key);
     drop(removed);
-    if record.object().is_task() {
-        debug.scope.task_ended();
+    match record.object() {
+        Object::Task | Object::LocalTask => debug.scope.task_ended(),
+        Object::BlockingTask => debug.scope.call_ended(),
+        Object::Future | Object::Root => {}
     }
 }
 

@@ -346,3 +346,30 @@ fn a_closure_that_fails_says_how_long_it_ran() {
         }
     });
 }
+
+#[test]
+fn closures_do_not_stand_in_for_tasks_that_are_not_tracked() {
+    child!(|| {
+        let [runtime, _] = runtimes(16);
+        let (end, ended) = held();
+        runtime.block_on(async {
+            let calls: Vec<_> = (0..16)
+                .map(|_| task::spawn_blocking(|| drop(ended.read())))
+                .collect();
+            for _ in 0..16 {
+                tokio::spawn(std::future::pending::<()>());
+            }
+            let said = |seen: &[support::Seen]| !seen.is_empty();
+            let wait = std::thread::spawn(move || support::wait_until("it", said));
+            while !wait.is_finished() {
+                tokio::time::sleep(SHORT).await;
+            }
+            drop(end);
+            for call in calls {
+                call.await.expect("no panic");
+            }
+        });
+        let share = Expected::new(ReportKind::UntrackedTasks);
+        reported(&[share.says("16 of 16 tasks")]);
+    });
+}

@@ -35,8 +35,9 @@ pub(crate) struct Waiting {
 /// gives is dropped.
 pub(crate) fn watch(scope: &Arc<Scope>) -> Option<Arc<Waiting>> {
     let has_threads = scope.threads().alive() > 0;
-    let is_busy = has_threads || scope.tasks() > 0;
-    if scope.mode() != Mode::Debug || !is_busy {
+    // The thread of a closure may be about to start.
+    let has_work = scope.tasks() > 0 || scope.calls() > 0;
+    if scope.mode() != Mode::Debug || !(has_threads || has_work) {
         return None;
     }
     let waiting = Arc::new(Waiting {

@@ -23,6 +23,9 @@ pub(crate) struct Scope {
     threads: Threads,
     /// Tracked tasks that are alive, in debug mode.
     tasks: AtomicUsize,
+    /// Tracked blocking closures that wait or run, in debug mode. The runtime does
+    /// not count them as tasks.
+    calls: AtomicUsize,
     /// Set when the runtime is about to be dropped: what its tasks lose from now
     /// on is in the shutdown summary.
     ending: AtomicBool,
@@ -48,6 +51,7 @@ impl Scope {
             settings: Settings::new(config),
             threads: Threads::default(),
             tasks: AtomicUsize::new(0),
+            calls: AtomicUsize::new(0),
             ending: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             found: std::array::from_fn(|_| AtomicU64::new(0)),
@@ -102,6 +106,19 @@ impl Scope {
     /// How many tracked tasks are alive here.
     pub(crate) fn tasks(&self) -> usize {
         self.tasks.load(Relaxed)
+    }
+
+    pub(crate) fn call_began(&self) {
+        self.calls.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn call_ended(&self) {
+        self.calls.fetch_sub(1, Relaxed);
+    }
+
+    /// How many tracked blocking closures wait or run here.
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Relaxed)
     }
 
     pub(crate) fn end(&self) {
