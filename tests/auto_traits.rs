@@ -113,6 +113,7 @@ fn a_wrapper_is_as_what_it_wraps() {
 fn plain_data_has_all_of_them() {
     all! {
         Config, ConfigError, Deny, SampleSignal, StackMode, Var, ReportKind, Frame, Stack,
+        runtime::Snapshot, runtime::Worker, runtime::WorkerState,
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tracing::Level;
 
 use super::{Mode, Threads};
+use crate::clock::{self, Instant};
 use crate::config::{Config, Environment, Settings, SwitchedTo};
 use crate::kind::ReportKind;
 use crate::notice;
@@ -19,6 +20,7 @@ pub(crate) struct Scope {
     id: u64,
     mode: AtomicU8,
     settings: Settings,
+    began: Instant,
     /// The threads of the runtime.
     threads: Threads,
     /// Tracked tasks that are alive, in debug mode.
@@ -49,6 +51,7 @@ impl Scope {
             id: IDS.fetch_add(1, Relaxed),
             mode: AtomicU8::new(mode as u8),
             settings: Settings::new(config),
+            began: clock::now(),
             threads: Threads::default(),
             tasks: AtomicUsize::new(0),
             calls: AtomicUsize::new(0),
@@ -89,6 +92,10 @@ impl Scope {
     #[inline]
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    pub(crate) fn began(&self) -> Instant {
+        self.began
     }
 
     pub(crate) fn threads(&self) -> &Threads {

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 use tokio::runtime::TryCurrentError;
 
+use super::Snapshot;
 use crate::mode::{self, Entered, Mode, Scope};
 use crate::observe::Watch;
 use crate::record::Object;
@@ -123,6 +124,11 @@ impl Handle {
             _entered,
             _inner: self.inner.enter(),
         }
+    }
+
+    /// The figures of the runtime, now.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::take(&self.inner, &self.scope)
     }
 }
 

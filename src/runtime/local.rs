@@ -12,7 +12,7 @@ use tokio::runtime::LocalOptions;
 
 use super::handle::Root;
 use super::owned::{Origin, Owned};
-use super::{Builder, EnterGuard, Handle};
+use super::{Builder, EnterGuard, Handle, Snapshot};
 use crate::mode::{self, Scope};
 use crate::task::{ByType, JoinHandle, local_task};
 
@@ -95,6 +95,11 @@ impl LocalRuntime {
     /// See [`tokio::runtime::LocalRuntime::enter`].
     pub fn enter(&self) -> EnterGuard<'_> {
         self.handle().enter()
+    }
+
+    /// The figures of the runtime, now.
+    pub fn snapshot(&self) -> Snapshot {
+        self.handle().snapshot()
     }
 
     /// See [`tokio::runtime::LocalRuntime::shutdown_timeout`].

@@ -16,11 +16,13 @@ mod local;
 mod owned;
 #[allow(clippy::module_inception)]
 mod runtime;
+mod snapshot;
 
 pub use self::builder::Builder;
 pub use self::handle::{EnterGuard, Handle};
 pub use self::local::LocalRuntime;
 pub use self::runtime::Runtime;
+pub use self::snapshot::{Snapshot, Worker, WorkerState};
 
 #[doc(no_inline)]
 pub use tokio::runtime::{Id, LocalOptions, RuntimeFlavor, RuntimeMetrics, TryCurrentError};

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::Builder;
 use super::handle::Root;
 use super::owned::{Origin, Owned};
-use super::{EnterGuard, Handle};
+use super::{EnterGuard, Handle, Snapshot};
 use crate::mode::{self, Scope};
 use crate::task::JoinHandle;
 
@@ -95,6 +95,11 @@ impl Runtime {
     /// See [`tokio::runtime::Runtime::enter`].
     pub fn enter(&self) -> EnterGuard<'_> {
         self.handle().enter()
+    }
+
+    /// The figures of the runtime, now.
+    pub fn snapshot(&self) -> Snapshot {
+        self.handle().snapshot()
     }
 
     /// See [`tokio::runtime::Runtime::shutdown_timeout`]. If the time does not suffice,
