@@ -74,9 +74,6 @@ pub(crate) fn began(record: &Record, queued: Instant) {
     let since = thread.since.map_or(queued, |since| since.max(queued));
     let waited = now.saturating_duration_since(since);
     let threshold = debug.slow_poll();
-    if waited < threshold {
-        return;
-    }
     let full = thread.ours.then(|| debug.scope.threads().is_full());
     let before = thread.last.filter(|last| last.ended > queued);
     // Not whether the machine was suspended: this clock stood still meanwhile.
