@@ -6,9 +6,11 @@
 //! ours, and then reports say the message without the place.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
+use crate::clock::{self, Tick};
 use crate::config::StackMode;
 use crate::mode::{self, Mode, Scope};
 use crate::record::End;
@@ -22,6 +24,8 @@ struct Last {
 
 thread_local! {
     static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
+    /// When the hook before ours was done, and how long it took.
+    static PRINTED: Cell<Option<(Tick, Duration)>> = const { Cell::new(None) };
 }
 
 /// Puts the hook in, once.
@@ -34,8 +38,21 @@ pub(crate) fn watch() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         note(info);
+        let start = clock::tick();
         before(info);
+        let _ = PRINTED.try_with(|printed| printed.set(Some((clock::tick(), start.elapsed()))));
     }));
+}
+
+/// How long the hook took that was called on this thread since, the last one if there
+/// were several. Printing a backtrace can take half a second, for which the poll that
+/// panicked is not to blame.
+pub(crate) fn printed_since(start: Tick) -> Duration {
+    let printed = PRINTED.try_with(Cell::get).ok().flatten();
+    match printed {
+        Some((at, took)) if at.elapsed() <= start.elapsed() => took,
+        _ => Duration::ZERO,
+    }
 }
 
 fn note(info: &std::panic::PanicHookInfo<'_>) {

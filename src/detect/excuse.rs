@@ -78,6 +78,10 @@ impl Place {
     }
 
     fn told_by(function: &str) -> Option<Place> {
+        // The message of a panic is being printed, which takes its time.
+        if function.ends_with("rust_panic_with_hook") {
+            return Some(Place::MayBlock);
+        }
         let function = function.trim_start_matches('<');
         let inside = function.strip_prefix("tokio::")?;
         if inside.contains("block_in_place") || inside.starts_with("runtime::blocking::") {

@@ -12,9 +12,10 @@ pub(crate) use self::frame::{expect_failure, was_expected};
 use std::panic::Location;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use self::frame::Frame;
-use crate::clock;
+use crate::clock::{self, Tick};
 use crate::detect::{
     never_polled, pending_at_shutdown, polled_after_completion, slow_drop, slow_poll,
     span_across_await,
@@ -175,8 +176,8 @@ impl Drop for Timing<'_> {
             debug.polled_for(elapsed);
             if let Some(own) = slow_poll::judge(elapsed, within.told, debug.slow_poll()) {
                 if !frame.may_block() && !frame.was_told() {
-                    let stalled = watchdog::stalled_since(frame.start());
-                    slow_poll::report(record, own.saturating_sub(stalled), frame.taken());
+                    let own = own.saturating_sub(not_its_own(frame.start()));
+                    slow_poll::report(record, own, frame.taken());
                 }
                 // Told or excused: those around it have nothing to add.
                 elapsed
@@ -188,6 +189,13 @@ impl Drop for Timing<'_> {
             }
         });
     }
+}
+
+/// Time since `start` that is the fault of nothing that ran: the process stood still,
+/// or a panic was being printed.
+#[cold]
+fn not_its_own(start: Tick) -> Duration {
+    watchdog::stalled_since(start) + panics::printed_since(start)
 }
 
 /// Something may have been dropped before its time.
@@ -237,7 +245,7 @@ fn ended(record: &Arc<Record>) {
     };
     if let Some(own) = slow_poll::judge(elapsed, dropped.told, debug.slow_poll()) {
         if !frame::may_block() && !watchdog::was_told() {
-            let own = own.saturating_sub(watchdog::stalled_since(start));
+            let own = own.saturating_sub(not_its_own(start));
             slow_drop::report(record, own, watchdog::taken_since(start));
         }
         frame::pass_on_told(elapsed);
