@@ -27,7 +27,8 @@ pub(crate) fn of_this_thread() -> Option<Range<u64>> {
 
 /// The part of this thread's stack that is in use.
 pub(super) struct Used {
-    addresses: Range<u64>,
+    start: u64,
+    words: u64,
 }
 
 impl Used {
@@ -40,8 +41,10 @@ impl Used {
     /// whose stack pointer is `sp` must be running for as long as this is used.
     #[allow(unsafe_code)]
     pub(super) unsafe fn new(stack: &Range<u64>, sp: u64) -> Option<Used> {
+        let start = sp.checked_next_multiple_of(8)?;
         stack.contains(&sp).then_some(Used {
-            addresses: sp..stack.end,
+            start,
+            words: stack.end.saturating_sub(start) / 8,
         })
     }
 
@@ -49,9 +52,10 @@ impl Used {
     #[inline]
     #[allow(unsafe_code)]
     pub(super) fn read(&self, address: u64) -> Result<u64, ()> {
-        let last = address.checked_add(8).ok_or(())?;
-        if address < self.addresses.start || last > self.addresses.end || !address.is_multiple_of(8)
-        {
+        // The number of the word; of an address that is below the start or not
+        // aligned, it has upper bits that make it too large. One comparison for
+        // three: this runs twice a frame.
+        if address.wrapping_sub(self.start).rotate_right(3) >= self.words {
             return Err(());
         }
         // SAFETY: between the stack pointer of a running function and the end of
@@ -59,5 +63,29 @@ impl Used {
         // word is aligned. Nobody else writes there; what it holds may be any
         // value of any type, which is why it is read as volatile bytes of ours.
         Ok(unsafe { std::ptr::with_exposed_provenance::<u64>(address as usize).read_volatile() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_words_within_are_read() {
+        let words: [u64; 4] = std::hint::black_box([10, 11, 12, 13]);
+        let start = words.as_ptr().expose_provenance() as u64;
+        let end = start + 32;
+        // SAFETY: the words are on this thread's stack and outlive this.
+        #[allow(unsafe_code)]
+        let used = unsafe { Used::new(&(start..end), start) }.expect("within");
+        assert_eq!(used.read(start), Ok(10));
+        assert_eq!(used.read(end - 8), Ok(13));
+        for outside in [start - 8, end, end + 8, 0, 8, u64::MAX, u64::MAX - 7] {
+            assert_eq!(used.read(outside), Err(()), "{outside:x}");
+        }
+        for crooked in 1..8 {
+            assert_eq!(used.read(start + crooked), Err(()), "{crooked}");
+            assert_eq!(used.read(end - crooked), Err(()), "{crooked}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use framehop::{FrameAddress, Unwinder as _};
 use super::fast;
 use super::modules::Modules;
 use super::registers::Registers;
-use super::rules::Rules;
+use super::rules::Cache;
 use crate::stack::intern::{self, Captured};
 
 /// A stack deeper than this is cut at its outer end.
@@ -36,13 +36,13 @@ impl Copied<'_> {
 
 /// Walks copies, and remembers the rules from one to the next.
 pub(crate) struct Walker {
-    rules: Rules,
+    cache: Cache,
 }
 
 impl Walker {
     pub(crate) fn new() -> Walker {
         Walker {
-            rules: Rules::new(),
+            cache: Cache::new(),
         }
     }
 
@@ -59,7 +59,7 @@ impl Walker {
         // may make an addition overflow, which panics in a debug build.
         let walk = AssertUnwindSafe(|| self.attempt(copied, addresses, &mut depth));
         let is_whole = catch_unwind(walk).unwrap_or_else(|_| {
-            self.rules = Rules::new();
+            self.cache = Cache::new();
             false
         });
         (depth, is_whole)
@@ -88,10 +88,10 @@ impl Walker {
                 *place = address.get() as usize;
                 *depth += 1;
             }
-            let rules = self.rules.of(frame.address_for_lookup());
+            let cache = &mut self.cache;
             let caller = modules
                 .unwinder
-                .unwind_frame(frame, &mut registers, rules, &mut read);
+                .unwind_frame(frame, &mut registers, cache, &mut read);
             let caller = match caller {
                 Ok(caller) => caller,
                 // The word is not among those that were copied; or a table says
@@ -110,14 +110,14 @@ impl Walker {
 
 /// Whether a module has this code; a library may have been loaded since.
 fn has_code(modules: &mut Arc<Modules>, address: u64) -> bool {
-    if modules.range_of(address).is_some() {
+    if modules.have(address) {
         return true;
     }
     if !modules.are_stale() {
         return false;
     }
     (*modules, _) = fast::read_anew(modules);
-    modules.range_of(address).is_some()
+    modules.have(address)
 }
 
 #[cfg(test)]
@@ -138,26 +138,16 @@ mod tests {
             }
         });
         let words = words.collect();
-        let (fp, lr) = frame_and_link(&here);
         let registers = Registers {
             pc: here.pc,
             sp: here.sp,
-            fp,
-            lr,
+            fp: here.fp,
+            // Of use in the innermost frame only, which has called since.
+            lr: 0,
         };
         let mut present = [0; DEPTH];
         let depth = fast::walk(&mut present).expect("this stack is the thread's own");
         (registers, words, present[..depth].to_vec())
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    fn frame_and_link(here: &registers::Here) -> (u64, u64) {
-        (here.registers.bp(), 0)
-    }
-
-    #[cfg(target_arch = "aarch64")]
-    fn frame_and_link(here: &registers::Here) -> (u64, u64) {
-        (here.registers.fp(), here.registers.lr())
     }
 
     fn walk(registers: Registers, words: &[u64]) -> (Vec<usize>, bool) {

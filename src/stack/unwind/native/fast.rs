@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use framehop::{FrameAddress, Unwinder as _};
 
 use super::bounds::{self, Used};
-use super::modules::Modules;
+use super::modules::{Modules, Unwinder};
 use super::registers;
-use super::rules::Rules;
+use super::rules::{Cache, From, Rule, Rules};
 
 /// The modules that are known, and how often they were read anew.
 static MODULES: Mutex<Option<Arc<Modules>>> = Mutex::new(None);
@@ -73,7 +73,7 @@ impl Walker {
 
     fn walk(&mut self, here: registers::Here, addresses: &mut [usize]) -> Option<usize> {
         if EDITION.load(Acquire) != self.edition {
-            (self.modules, self.edition) = known();
+            self.renew(known());
         }
         match self.attempt(&here, addresses)? {
             Ok(depth) => return Some(depth),
@@ -81,8 +81,15 @@ impl Walker {
             Err(Stop::Unknown) => {}
         }
         // A library was loaded since.
-        (self.modules, self.edition) = read_anew(&self.modules);
+        self.renew(read_anew(&self.modules));
         self.attempt(&here, addresses)?.ok()
+    }
+
+    /// Goes on with other modules, of which the rules that are known say nothing.
+    #[cold]
+    fn renew(&mut self, (modules, edition): (Arc<Modules>, u64)) {
+        (self.modules, self.edition) = (modules, edition);
+        self.rules = Rules::new();
     }
 
     #[inline]
@@ -95,35 +102,132 @@ impl Walker {
         // its own, and `here` was read in `super::walk`, which is still running.
         #[allow(unsafe_code)]
         let used = unsafe { Used::new(&self.stack, here.sp) }?;
-        let mut read = |address| used.read(address);
-        let modules = &*self.modules;
-        let mut registers = here.registers;
-        let mut frame = FrameAddress::from_instruction_pointer(here.pc);
-        let mut module = modules.range_of(here.pc)?;
-        let mut depth = 0;
-        while let Some(place) = addresses.get_mut(depth) {
-            *place = frame.address() as usize;
-            depth += 1;
-            let rules = self.rules.of(frame.address_for_lookup());
-            let caller = modules
-                .unwinder
-                .unwind_frame(frame, &mut registers, rules, &mut read);
-            // The outermost function; or a table that says nothing, or says what
-            // cannot be, which ends the stack too.
-            let Ok(Some(caller)) = caller else { break };
-            let Some(next) = FrameAddress::from_return_address(caller) else {
-                break;
-            };
-            let address = next.address_for_lookup();
-            if !module.contains(&address) {
-                match modules.range_of(address) {
-                    Some(other) => module = other,
-                    None => return Some(Err(Stop::Unknown)),
+        let mut walk = Walk {
+            used: &used,
+            address: here.pc,
+            within: here.pc,
+            sp: here.sp,
+            fp: here.fp,
+            depth: 0,
+        };
+        loop {
+            match walk.go_on(&self.rules, addresses) {
+                Pause::End => return Some(Ok(walk.depth)),
+                Pause::Unknown if self.modules.have(walk.within) => {
+                    self.rules.learn(&self.modules.unwinder, walk.frame());
+                }
+                Pause::Unknown => return Some(Err(Stop::Unknown)),
+                Pause::Otherwise => {
+                    let cache = self.rules.otherwise();
+                    match walk.step_otherwise(&self.modules.unwinder, cache) {
+                        Some(caller) => walk = caller,
+                        None => return Some(Ok(walk.depth)),
+                    }
                 }
             }
-            frame = next;
         }
-        Some(Ok(depth))
+    }
+}
+
+/// A walk, with the frame that it has come to and its registers.
+#[derive(Clone, Copy)]
+struct Walk<'a> {
+    used: &'a Used,
+    /// What the stack has for the frame: where it will go on.
+    address: u64,
+    /// An address within the instruction that called, by which it is looked up. What
+    /// follows a call that does not return may be another function.
+    within: u64,
+    sp: u64,
+    fp: u64,
+    /// How many addresses have been written down.
+    depth: usize,
+}
+
+/// Why a walk does not go on by itself.
+enum Pause {
+    /// This was the outermost frame; or there is no room for more; or the stack has
+    /// what cannot be, which ends it too.
+    End,
+    /// There is no rule for the frame.
+    Unknown,
+    /// The frame, which has been written down, is one for `framehop`.
+    Otherwise,
+}
+
+impl Walk<'_> {
+    /// Walks as far as the rules go.
+    #[inline]
+    fn go_on(&mut self, rules: &Rules, addresses: &mut [usize]) -> Pause {
+        loop {
+            let Some(place) = addresses.get_mut(self.depth) else {
+                return Pause::End;
+            };
+            let Some(rule) = rules.of(self.within) else {
+                return Pause::Unknown;
+            };
+            *place = self.address as usize;
+            self.depth += 1;
+            let start = match rule.from {
+                From::Sp => self.sp,
+                From::Fp => self.fp,
+                From::Neither if rule.ends => return Pause::End,
+                From::Neither => return Pause::Otherwise,
+            };
+            if self.step(start, rule).is_none() {
+                return Pause::End;
+            }
+        }
+    }
+
+    /// Goes to the caller, whose stack pointer is reckoned from `start`: what
+    /// `framehop` does for such a rule, with its checks.
+    #[inline]
+    fn step(&mut self, start: u64, rule: &Rule) -> Option<()> {
+        let sp = start.wrapping_add(u64::from(rule.size) * 8);
+        // Outwards, always: otherwise a walk might not end.
+        if sp <= self.sp {
+            return None;
+        }
+        let word = |at: i16| {
+            self.used
+                .read(sp.wrapping_add_signed(i64::from(at) * 8))
+                .ok()
+        };
+        let address = registers::return_address(word(rule.return_address)?);
+        let mut fp = self.fp;
+        if rule.fp != Rule::KEPT {
+            fp = word(rule.fp)?;
+            if rule.from == From::Fp && !registers::may_be_around(self.fp, fp) {
+                return None;
+            }
+        }
+        self.within = address.checked_sub(1)?;
+        (self.address, self.sp, self.fp) = (address, sp, fp);
+        Some(())
+    }
+
+    /// The same in `framehop`'s way.
+    #[cold]
+    fn step_otherwise(self, unwinder: &Unwinder, cache: &mut Cache) -> Option<Self> {
+        let mut registers = registers::of_frame(self.address, self.sp, self.fp);
+        let mut read = |address| self.used.read(address);
+        let caller = unwinder.unwind_frame(self.frame(), &mut registers, cache, &mut read);
+        let address = caller.ok().flatten()?;
+        Some(Walk {
+            address,
+            within: address.checked_sub(1)?,
+            sp: registers.sp(),
+            fp: registers::fp_of(&registers),
+            ..self
+        })
+    }
+
+    fn frame(&self) -> FrameAddress {
+        match FrameAddress::from_return_address(self.address) {
+            Some(frame) if self.within != self.address => frame,
+            _ => FrameAddress::from_instruction_pointer(self.address),
+        }
     }
 }
 
@@ -154,4 +258,98 @@ pub(super) fn walk_with(modules: Arc<Modules>, addresses: &mut [usize]) -> Optio
     catch_unwind(AssertUnwindSafe(|| walker.attempt(&here, addresses)?.ok()))
         .ok()
         .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Over the code of this program and its libraries, on stacks of random words,
+    /// half of which point into the stack: where `framehop` goes, a rule goes.
+    #[test]
+    fn a_rule_steps_as_framehop_does() {
+        const WORDS: usize = 1024;
+        // Numbers of Marsaglia's xorshift, so that a failure can be had again.
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut random = move |below: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state % below
+        };
+        let mut stack = [0u64; WORDS];
+        let start = stack.as_mut_ptr().expose_provenance() as u64;
+        for word in &mut stack {
+            *word = match random(4) {
+                0 | 1 => start + 8 * random(WORDS as u64),
+                2 => 1 + random(1 << 40),
+                _ => random(3),
+            };
+        }
+        let stack = std::hint::black_box(&stack);
+        let end = start + size_of_val(stack) as u64;
+        // SAFETY: the words are on this thread's stack and outlive this.
+        #[allow(unsafe_code)]
+        let used = unsafe { Used::new(&(start..end), start) }.expect("within");
+
+        let modules = Modules::loaded();
+        let (mut rules, mut cache) = (Rules::new(), Cache::new());
+        let mut seen = [0; 3];
+        for _ in 0..20_000 {
+            let address = modules.some_address(&mut random);
+            let walk = Walk {
+                used: &used,
+                address,
+                within: address - 1,
+                sp: start + 8 * random(WORDS as u64 / 2),
+                fp: match random(4) {
+                    0 => random(u64::MAX),
+                    _ => start + random(8 * WORDS as u64 + 64),
+                },
+                depth: 0,
+            };
+            if rules.of(walk.within).is_none() {
+                rules.learn(&modules.unwinder, walk.frame());
+            }
+            let rule = *rules.of(walk.within).expect("learnt");
+            seen[rule.from as usize] += 1;
+            let theirs = walk.step_otherwise(&modules.unwinder, &mut cache);
+            let ours = match rule.from {
+                From::Sp => walk.stepped(walk.sp, &rule),
+                From::Fp => walk.stepped(walk.fp, &rule),
+                From::Neither if rule.ends => None,
+                From::Neither => continue,
+            };
+            let state = |walk: Walk<'_>| (walk.address, walk.sp, walk.fp);
+            assert_eq!(ours.map(state), theirs.map(state), "{rule:x?}");
+        }
+        // Otherwise nothing has been tried.
+        assert!(seen[..2].iter().all(|times| *times > 100), "{seen:?}");
+    }
+
+    impl Walk<'_> {
+        fn stepped(mut self, start: u64, rule: &Rule) -> Option<Self> {
+            self.step(start, rule).map(|()| self)
+        }
+    }
+
+    #[test]
+    fn a_full_slot_forgets_and_learns_again() {
+        let modules = Modules::loaded();
+        let mut rules = Rules::new();
+        let mut count = 0;
+        let mut each = |below| {
+            count += 0x101;
+            count % below
+        };
+        // More than there is room for; each has its rule right after.
+        for _ in 0..10_000 {
+            let address = modules.some_address(&mut each);
+            let frame = FrameAddress::from_return_address(address).expect("not zero");
+            if rules.of(address - 1).is_none() {
+                rules.learn(&modules.unwinder, frame);
+            }
+            assert!(rules.of(address - 1).is_some());
+        }
+    }
 }

@@ -47,9 +47,16 @@ impl Modules {
         modules
     }
 
-    /// The module that an address lies in.
-    pub(super) fn range_of(&self, address: u64) -> Option<&Range<u64>> {
-        self.ranges.iter().find(|range| range.contains(&address))
+    /// Whether an address lies in one of them.
+    pub(super) fn have(&self, address: u64) -> bool {
+        self.ranges.iter().any(|range| range.contains(&address))
+    }
+
+    /// An address in one of them. `random` gives a number below its argument.
+    #[cfg(test)]
+    pub(super) fn some_address(&self, mut random: impl FnMut(u64) -> u64) -> u64 {
+        let range = &self.ranges[random(self.ranges.len() as u64) as usize];
+        range.start + 1 + random(range.end - range.start - 1)
     }
 
     /// Whether something was loaded or unloaded since.
