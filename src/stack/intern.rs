@@ -4,6 +4,7 @@
 //! as long as the process; past [`LIMIT`] no new one is made, and the stacks
 //! that would be new are missing from their reports.
 
+use std::cell::Cell;
 use std::sync::LazyLock;
 
 use dashmap::DashSet;
@@ -37,7 +38,41 @@ impl Captured {
     }
 }
 
+/// How many stacks a thread remembers: a power of two.
+const SLOTS: usize = 256;
+
+thread_local! {
+    /// What this thread took last, by [`slot`]. Before the table, because that is
+    /// locked, twice hashed, and shared with all other threads.
+    static RECENT: [Cell<Captured>; SLOTS] = const { [const { Cell::new(Captured::NONE) }; SLOTS] };
+}
+
+/// A sum is weak, but made two addresses at a time; that of another stack costs a
+/// look-up in the table, since all addresses are compared then.
+#[inline]
+fn slot(addresses: &[usize]) -> usize {
+    let sum = addresses
+        .iter()
+        .fold(0u64, |sum, address| sum.wrapping_add(*address as u64));
+    (sum.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - SLOTS.ilog2())) as usize
+}
+
+/// The entry of an address list; nothing if there is no room for a new one.
 pub(super) fn intern(addresses: &[usize]) -> Captured {
+    let slot = slot(addresses);
+    let recent = RECENT.try_with(|recent| recent[slot].get());
+    if let Ok(recent) = recent
+        && recent.addresses() == Some(addresses)
+    {
+        return recent;
+    }
+    let captured = look_up(addresses);
+    let _ = RECENT.try_with(|recent| recent[slot].set(captured));
+    captured
+}
+
+#[cold]
+fn look_up(addresses: &[usize]) -> Captured {
     if let Some(known) = STACKS.get(addresses) {
         return Captured(Some(*known));
     }
@@ -63,6 +98,15 @@ mod tests {
             second.addresses().expect("captured"),
         ));
         assert_ne!(first, intern(&[1, 2]));
+    }
+
+    #[test]
+    fn lists_that_share_a_slot_are_told_apart() {
+        assert_eq!(slot(&[4, 5, 6]), slot(&[6, 5, 4]));
+        let (up, down) = (intern(&[4, 5, 6]), intern(&[6, 5, 4]));
+        assert_ne!(up, down);
+        assert_eq!(up, intern(&[4, 5, 6]));
+        assert_eq!(down.addresses(), Some(&[6, 5, 4][..]));
     }
 
     #[test]
