@@ -168,6 +168,27 @@ impl Record {
         if mode == Mode::Off || scope.is_some() && mode::is_silent() {
             return None;
         }
+        Some(Record::watched(
+            mode,
+            object,
+            name,
+            location,
+            scope,
+            type_name::<T>,
+        ))
+    }
+
+    /// Not a part of `new`: there is one of it for all types, and what is inlined
+    /// where the mode is off is the look at the mode.
+    #[inline(never)]
+    fn watched(
+        mode: Mode,
+        object: Object,
+        name: Option<String>,
+        location: &'static Location<'static>,
+        scope: Option<&Arc<Scope>>,
+        type_name: fn() -> &'static str,
+    ) -> Arc<Record> {
         let detail = (mode == Mode::Debug || name.is_some()).then(|| {
             let debug = (mode == Mode::Debug)
                 .then(|| Debugged::new(scope.map_or_else(Scope::current, Arc::clone)));
@@ -176,15 +197,15 @@ impl Record {
                 debug,
             })
         });
-        Some(Arc::new(Record {
+        Arc::new(Record {
             site: Site::of(location),
-            type_name: type_name::<T>,
+            type_name,
             object,
             steps: [const { AtomicBool::new(false) }; 4],
             flags: AtomicU8::new(0),
             end: OnceBox::new(),
             detail,
-        }))
+        })
     }
 
     pub(crate) fn site(&self) -> &'static Site {

@@ -30,6 +30,7 @@ impl<T> RefUnwindSafe for JoinHandle<T> {}
 impl<T> Unpin for JoinHandle<T> {}
 
 impl<T> JoinHandle<T> {
+    #[inline]
     pub(crate) fn new<P: Probe<T>>(
         inner: tokio::task::JoinHandle<T>,
         record: Option<Arc<Record>>,
@@ -100,6 +101,13 @@ impl<T> JoinHandle<T> {
         }
     }
 
+    #[inline(never)]
+    fn unheld(&mut self) {
+        if let (Some(record), Some(inner)) = (&self.record, &mut self.inner) {
+            unretrieved::unheld(record, || lost_text(inner, self.text));
+        }
+    }
+
     fn mark_read(&self) {
         if let Some(record) = &self.record {
             record.take(Step::Read);
@@ -125,28 +133,37 @@ fn lost_text<T>(
 impl<T> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let Some(inner) = &mut this.inner else {
             unreachable!("only `into_tokio` takes it, and takes `self`")
         };
         let result = Pin::new(inner).poll(cx);
-        if let Some(record) = &this.record {
-            if result.is_ready() {
-                record.take(Step::Read);
-                this.record = None;
-            } else if !record.has(Step::Awaited) {
-                record.take(Step::Awaited);
-            }
+        if this.record.is_some() {
+            polled(&mut this.record, result.is_ready());
         }
         result
     }
 }
 
+/// A handle has been polled. Apart, and for all types of output: what is inlined of
+/// a poll or a drop without a record is one test.
+fn polled(watched: &mut Option<Arc<Record>>, is_ready: bool) {
+    let Some(record) = watched else { return };
+    if is_ready {
+        record.take(Step::Read);
+        *watched = None;
+    } else if !record.has(Step::Awaited) {
+        record.take(Step::Awaited);
+    }
+}
+
 impl<T> Drop for JoinHandle<T> {
+    #[inline]
     fn drop(&mut self) {
-        if let (Some(record), Some(inner)) = (&self.record, &mut self.inner) {
-            unretrieved::unheld(record, || lost_text(inner, self.text));
+        if self.record.is_some() {
+            self.unheld();
         }
     }
 }

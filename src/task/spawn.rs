@@ -86,6 +86,7 @@ macro_rules! __debug_async_spawn_seen {
 
 /// The implementation of both; the probe sees the output.
 #[doc(hidden)]
+#[inline]
 #[track_caller]
 pub fn spawn_probed<F, P>(future: F, name: Option<String>, _: P) -> JoinHandle<F::Output>
 where

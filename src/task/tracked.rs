@@ -34,6 +34,7 @@ pin_project! {
 impl<F: Future, P: Probe<F::Output>> TrackedTask<F, P> {
     /// Wraps a future that is about to be spawned, and gives the record that its
     /// handles share.
+    #[inline]
     pub(crate) fn new(
         inner: F,
         object: Object,
@@ -43,7 +44,10 @@ impl<F: Future, P: Probe<F::Output>> TrackedTask<F, P> {
     ) -> (Self, Option<Arc<Record>>) {
         let watch = Watch::new::<F>(object, name, location, scope);
         let record = watch.record().cloned();
-        if let Some(record) = &record {
+        // Each would ask; in production it is asked once.
+        if let Some(record) = &record
+            && record.debug().is_some()
+        {
             large_future::spawned(record, size_of::<F>());
             untracked_tasks::spawned(record);
         }
@@ -61,11 +65,22 @@ impl<F: Future, P: Probe<F::Output>> TrackedTask<F, P> {
 impl<F: Future, P: Probe<F::Output>> Future for TrackedTask<F, P> {
     type Output = F::Output;
 
+    /// Short, so that it becomes a part of tokio's: a task that is not watched then
+    /// costs one test a poll.
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        if this.watch.record().is_none() {
-            return this.inner.poll(cx);
+        if self.watch.record().is_some() {
+            self.poll_watched(cx)
+        } else {
+            self.project().inner.poll(cx)
         }
+    }
+}
+
+impl<F: Future, P: Probe<F::Output>> TrackedTask<F, P> {
+    #[inline(never)]
+    fn poll_watched(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
         let inner = (std::ptr::from_ref(&*this.inner).addr(), size_of::<F>());
         let poll = AssertUnwindSafe(|| this.watch.poll(|| this.inner.poll(cx)));
         let result = catch_unwind(poll);
