@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use framehop::{FrameAddress, Unwinder as _};
 
 use super::bounds::{self, Used};
+use super::last::{Frame, Last};
 use super::modules::{Modules, Unwinder};
 use super::registers;
 use super::rules::{Cache, From, Rule, Rules};
@@ -23,6 +24,7 @@ struct Walker {
     modules: Arc<Modules>,
     edition: u64,
     rules: Rules,
+    last: Last,
 }
 
 thread_local! {
@@ -68,6 +70,7 @@ impl Walker {
             modules,
             edition,
             rules: Rules::new(),
+            last: Last::default(),
         }))
     }
 
@@ -90,6 +93,7 @@ impl Walker {
     fn renew(&mut self, (modules, edition): (Arc<Modules>, u64)) {
         (self.modules, self.edition) = (modules, edition);
         self.rules = Rules::new();
+        self.last.forget();
     }
 
     #[inline]
@@ -110,22 +114,26 @@ impl Walker {
             fp: here.fp,
             depth: 0,
         };
+        self.last.begin();
         loop {
-            match walk.go_on(&self.rules, addresses) {
-                Pause::End => return Some(Ok(walk.depth)),
+            match walk.go_on(&self.rules, &mut self.last, addresses) {
+                Pause::End => break,
                 Pause::Unknown if self.modules.have(walk.within) => {
                     self.rules.learn(&self.modules.unwinder, walk.frame());
                 }
                 Pause::Unknown => return Some(Err(Stop::Unknown)),
                 Pause::Otherwise => {
+                    self.last.stop();
                     let cache = self.rules.otherwise();
                     match walk.step_otherwise(&self.modules.unwinder, cache) {
                         Some(caller) => walk = caller,
-                        None => return Some(Ok(walk.depth)),
+                        None => break,
                     }
                 }
             }
         }
+        self.last.end();
+        Some(Ok(walk.depth))
     }
 }
 
@@ -156,11 +164,21 @@ enum Pause {
 }
 
 impl Walk<'_> {
-    /// Walks as far as the rules go.
+    /// Walks as far as the last walk and the rules go.
     #[inline]
-    fn go_on(&mut self, rules: &Rules, addresses: &mut [usize]) -> Pause {
+    fn go_on(&mut self, rules: &Rules, last: &mut Last, addresses: &mut [usize]) -> Pause {
         loop {
-            let Some(place) = addresses.get_mut(self.depth) else {
+            let room = addresses.get_mut(self.depth..).unwrap_or_default();
+            let now = Frame::new(self.address, self.sp, self.fp);
+            if let Some((frame, count)) = last.follow(&now, self.used, room)
+                && count > 0
+            {
+                self.depth += count;
+                self.within = frame.address - 1;
+                (self.address, self.sp, self.fp) = (frame.address, frame.sp, frame.fp);
+                continue;
+            }
+            let Some(place) = room.first_mut() else {
                 return Pause::End;
             };
             let Some(rule) = rules.of(self.within) else {
@@ -171,40 +189,52 @@ impl Walk<'_> {
             let start = match rule.from {
                 From::Sp => self.sp,
                 From::Fp => self.fp,
-                From::Neither if rule.ends => return Pause::End,
-                From::Neither => return Pause::Otherwise,
+                From::Neither => {
+                    last.push(now);
+                    return if rule.ends {
+                        Pause::End
+                    } else {
+                        Pause::Otherwise
+                    };
+                }
             };
-            if self.step(start, rule).is_none() {
+            let Some((address_at, fp_at)) = self.step(start, rule) else {
+                last.push(now);
                 return Pause::End;
-            }
+            };
+            last.push(Frame {
+                from_fp: rule.from == From::Fp,
+                address_at,
+                fp_at,
+                ..now
+            });
         }
     }
 
     /// Goes to the caller, whose stack pointer is reckoned from `start`: what
-    /// `framehop` does for such a rule, with its checks.
+    /// `framehop` does for such a rule, with its checks. Gives where the caller's
+    /// address and frame pointer were found; zero: the latter is as it was.
     #[inline]
-    fn step(&mut self, start: u64, rule: &Rule) -> Option<()> {
+    fn step(&mut self, start: u64, rule: &Rule) -> Option<(u64, u64)> {
         let sp = start.wrapping_add(u64::from(rule.size) * 8);
         // Outwards, always: otherwise a walk might not end.
         if sp <= self.sp {
             return None;
         }
-        let word = |at: i16| {
-            self.used
-                .read(sp.wrapping_add_signed(i64::from(at) * 8))
-                .ok()
-        };
-        let address = registers::return_address(word(rule.return_address)?);
-        let mut fp = self.fp;
+        let at = |words: i16| sp.wrapping_add_signed(i64::from(words) * 8);
+        let address_at = at(rule.return_address);
+        let address = registers::return_address(self.used.read(address_at).ok()?);
+        let (mut fp_at, mut fp) = (0, self.fp);
         if rule.fp != Rule::KEPT {
-            fp = word(rule.fp)?;
+            fp_at = at(rule.fp);
+            fp = self.used.read(fp_at).ok()?;
             if rule.from == From::Fp && !registers::may_be_around(self.fp, fp) {
                 return None;
             }
         }
         self.within = address.checked_sub(1)?;
         (self.address, self.sp, self.fp) = (address, sp, fp);
-        Some(())
+        Some((address_at, fp_at))
     }
 
     /// The same in `framehop`'s way.
@@ -329,8 +359,42 @@ mod tests {
 
     impl Walk<'_> {
         fn stepped(mut self, start: u64, rule: &Rule) -> Option<Self> {
-            self.step(start, rule).map(|()| self)
+            self.step(start, rule).map(|_| self)
         }
+    }
+
+    /// The frames that a walk had in common with the one before, and all of its own.
+    #[inline(never)]
+    fn shared(walker: &mut Walker) -> (usize, usize) {
+        let here = registers::here();
+        let mut addresses = [0; 256];
+        let depth = match walker.attempt(&here, &mut addresses) {
+            Some(Ok(depth)) => depth,
+            _ => panic!("this stack is the thread's own"),
+        };
+        (walker.last.shared(), depth)
+    }
+
+    #[test]
+    fn a_walk_shares_what_it_has_in_common_with_the_last() {
+        #[inline(never)]
+        fn further_in(walker: &mut Walker) -> (usize, usize) {
+            std::hint::black_box(shared(walker))
+        }
+        let (modules, edition) = known();
+        let mut walker = Walker::with(modules, edition).expect("a stack");
+        let mut seen = Vec::new();
+        for turn in [0, 0, 0, 1, 1, 0] {
+            let shared = if turn == 0 { shared } else { further_in };
+            seen.push(shared(&mut walker));
+        }
+        let (_, all) = seen[0];
+        // Not the three innermost frames where those are new; nor the one that has
+        // gone on meanwhile.
+        let inside = all + 1;
+        assert_eq!(seen[1..3], [(all, all); 2]);
+        assert_eq!(seen[4], (inside, inside));
+        assert!(seen[3].0 >= all - 2 && seen[5].0 >= all - 2, "{seen:?}");
     }
 
     #[test]

@@ -12,6 +12,7 @@
 mod bounds;
 mod copy;
 mod fast;
+mod last;
 mod modules;
 mod registers;
 mod rules;

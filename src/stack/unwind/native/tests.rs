@@ -46,6 +46,86 @@ fn deep(depth: usize, then: &dyn Fn()) -> usize {
     }
 }
 
+/// Two functions that leave the same frame, so that one can stand in the place of the
+/// other; one whose frame is of another size; and one whose frame begins at an address
+/// of its own choice, so that only the frame pointer tells where it ends.
+macro_rules! ways {
+    ($($name:ident $room:expr),*) => {$(
+        #[inline(never)]
+        fn $name(way: &[u8], then: &dyn Fn()) {
+            let room = black_box($room);
+            onwards(way, then);
+            black_box(room);
+        }
+    )*};
+}
+
+#[repr(align(128))]
+struct Aligned(#[allow(dead_code)] [usize; 16]);
+
+ways!(left [1; 4], right [2; 4], wide [3; 60], aligned Aligned([4; 16]));
+
+/// Calls `then` through the functions that `way` names, outermost first.
+#[inline(never)]
+fn onwards(way: &[u8], then: &dyn Fn()) {
+    match way {
+        [] => then(),
+        [b'l', rest @ ..] => left(rest, then),
+        [b'r', rest @ ..] => right(rest, then),
+        [b'w', rest @ ..] => wide(rest, then),
+        [_, rest @ ..] => aligned(rest, then),
+    }
+    black_box(way);
+}
+
+#[test]
+fn each_walk_after_any_other() {
+    // Every pair of ways: the next walk finds the last one changed within, without,
+    // in the middle, longer, shorter, shifted.
+    let ways: [&[u8]; 12] = [
+        b"", b"l", b"r", b"w", b"a", b"llllll", b"lllllr", b"rlllll", b"llrlll", b"llwll",
+        b"lalall", b"wlalal",
+    ];
+    for one in ways {
+        for other in ways {
+            for way in [one, one, other, other, one] {
+                onwards(way, &|| assert_same(both()));
+            }
+        }
+    }
+}
+
+#[test]
+fn ways_of_all_sorts() {
+    // Numbers of Marsaglia's xorshift, so that a failure can be had again.
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut way = Vec::new();
+    for _ in 0..400 {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        // Some come out deeper than a buffer, which is cut then.
+        way.clear();
+        way.extend((0..state % 40).map(|at| b"lrwa"[(state >> at) as usize % 4]));
+        onwards(&way, &|| assert_same(both()));
+        onwards(&way, &|| assert_cut(&way));
+    }
+}
+
+/// What fits of a walk is what the whole one begins with.
+fn assert_cut(way: &[u8]) {
+    let (mut few, mut all) = ([0; 24], [0; 256]);
+    for room in [1, 2, 24, 7] {
+        let mut walks: [(&mut [usize], usize); 2] = [(&mut few[..room], 0), (&mut all, 0)];
+        for (addresses, depth) in &mut walks {
+            *depth = fast::walk(addresses).expect("this stack is the thread's own");
+        }
+        let (cut, whole) = (walks[0].1, walks[1].1);
+        assert_eq!(cut, whole.min(room), "{way:?}");
+        assert_eq!(few[..cut], all[..cut], "{way:?}");
+    }
+}
+
 #[test]
 fn plain_calls() {
     assert_same(both());
