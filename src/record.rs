@@ -168,20 +168,28 @@ impl Record {
         if mode == Mode::Off || scope.is_some() && mode::is_silent() {
             return None;
         }
-        Some(Record::watched(
-            mode,
-            object,
-            name,
-            location,
-            scope,
-            type_name::<T>,
-        ))
+        let type_name = type_name::<T>;
+        Some(if mode == Mode::Production && name.is_none() {
+            Record::plain(object, location, type_name)
+        } else {
+            Record::detailed(mode, object, name, location, scope, type_name)
+        })
     }
 
-    /// Not a part of `new`: there is one of it for all types, and what is inlined
-    /// where the mode is off is the look at the mode.
+    /// Most of those of production. Like the next one not a part of `new`: there is
+    /// one of it for all types, and where the mode is off all that is inlined is the
+    /// look at the mode.
     #[inline(never)]
-    fn watched(
+    fn plain(
+        object: Object,
+        location: &'static Location<'static>,
+        type_name: fn() -> &'static str,
+    ) -> Arc<Record> {
+        Arc::new(Record::with(object, location, type_name, None))
+    }
+
+    #[inline(never)]
+    fn detailed(
         mode: Mode,
         object: Object,
         name: Option<String>,
@@ -189,15 +197,23 @@ impl Record {
         scope: Option<&Arc<Scope>>,
         type_name: fn() -> &'static str,
     ) -> Arc<Record> {
-        let detail = (mode == Mode::Debug || name.is_some()).then(|| {
-            let debug = (mode == Mode::Debug)
-                .then(|| Debugged::new(scope.map_or_else(Scope::current, Arc::clone)));
-            Box::new(Detail {
-                name: name.map(String::into_boxed_str),
-                debug,
-            })
+        let debug = (mode == Mode::Debug)
+            .then(|| Debugged::new(scope.map_or_else(Scope::current, Arc::clone)));
+        let detail = Box::new(Detail {
+            name: name.map(String::into_boxed_str),
+            debug,
         });
-        Arc::new(Record {
+        Arc::new(Record::with(object, location, type_name, Some(detail)))
+    }
+
+    #[inline]
+    fn with(
+        object: Object,
+        location: &'static Location<'static>,
+        type_name: fn() -> &'static str,
+        detail: Option<Box<Detail>>,
+    ) -> Record {
+        Record {
             site: Site::of(location),
             type_name,
             object,
@@ -205,7 +221,7 @@ impl Record {
             flags: AtomicU8::new(0),
             end: OnceBox::new(),
             detail,
-        })
+        }
     }
 
     pub(crate) fn site(&self) -> &'static Site {

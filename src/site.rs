@@ -26,6 +26,7 @@ pub(crate) struct Site {
 
 impl Site {
     /// The interned site of a location.
+    #[inline]
     pub(crate) fn of(location: &'static Location<'static>) -> &'static Site {
         cached(location).unwrap_or_else(|| intern(location))
     }
@@ -98,6 +99,7 @@ type Key = (&'static str, u32, u32);
 
 static SITES: LazyLock<DashMap<Key, &'static Site>> = LazyLock::new(DashMap::new);
 
+#[cold]
 fn intern(location: &'static Location<'static>) -> &'static Site {
     let key = (location.file(), location.line(), location.column());
     let site = *SITES.entry(key).or_insert_with(|| {
