@@ -105,6 +105,7 @@ pub mod runtime;
 mod site;
 mod stack;
 pub mod task;
+mod waker;
 mod watchdog;
 
 pub use crate::mode::{is_debug, set_debug, set_slow_poll};

@@ -14,6 +14,7 @@ const LAYERS: &[&str] = &[
     "mode",      // the switch
     "site",      // where a thing was created …
     "stack",     // … and by way of what
+    "waker",     // where a future waits
     "record",    // what is known of one tracked thing
     "registry",  // what is alive
     "report",    // reports: grace, limit, reporter, sinks

@@ -1,0 +1,133 @@
+//! The tracking waker: where a future waits, on stable Rust.
+//!
+//! A tracked future polls the future in it with a waker of ours, the *root*, that
+//! stands for the one it was itself polled with, its *parent's*. A leaf that has
+//! to wait clones the waker in its own `poll`: at that moment the stack of the
+//! thread is the chain of awaits down to that leaf. So the clones that are alive
+//! are the leaves that are waited on, and a future that is pending, was not woken
+//! and has no clone can never run again.
+//!
+//! ```text
+//! owner   what is known: the clones, the wakes, what follows from them
+//! wake    the news of one wake, and of one clone
+//! raw     the wakers themselves: all the vtables
+//! slot    the parent's waker, kept while counted clones need it
+//! sync    the primitives, to be swapped for loom's
+//! ```
+//!
+//! # Whom a wake reaches
+//!
+//! Each clone wakes the parent's waker that it was made under: exactly whom it
+//! would have woken without us, and once. If the future has moved on to another
+//! parent since, its leaves see that by `will_wake`, as they would without us, and
+//! register again. So no wake-up is lost, added, or sent somewhere else.
+//!
+//! A clone of the parent's waker is held only while a clone of ours is: nobody is
+//! kept alive for being watched. (Some executors drop a task when the last waker
+//! of it is gone.)
+//!
+//! # Two ways to keep clones
+//!
+//! - **Listed**, each with its stack. Every clone is an object of its own, so
+//!   `will_wake` between the root and a clone, or between two clones, is false, and
+//!   a leaf that asks (`Waker::clone_from` does) registers anew at every poll. That
+//!   cannot be had cheaper: a leaf that kept its clone would keep the stack of an
+//!   earlier poll, which is the wrong line once a future that is polled by
+//!   reference (`select!` in a loop) has been handed to another await.
+//! - **Counted**. All clones of one parent's waker are one pointer, the root's, so
+//!   `will_wake` is true where it would be without us.
+//!
+//! Nested tracked futures know each other's wakers: a leaf is listed with each
+//! future around it, but its stack is taken once.
+//!
+//! # What runs where
+//!
+//! The parent's waker is anybody's code. None of it (clone, drop, wake) runs under
+//! a lock of ours, so it may clone, wake, drop or look at wakers of ours as it
+//! likes. Nothing here needs a thread-local to be alive, or the future, or the
+//! runtime.
+
+// Not used by the poll body yet.
+#![allow(dead_code, unused_imports)]
+
+mod owner;
+mod raw;
+mod slot;
+mod sync;
+mod wake;
+
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+pub(crate) use self::owner::{Outlook, Owner, Wakes};
+pub(crate) use self::wake::{By, Leaf, Woken};
+
+use std::sync::OnceLock;
+use std::task::{Context, Waker};
+
+use self::owner::Polling;
+use self::sync::Arc;
+
+/// What one tracked future holds to see where it waits.
+///
+/// Allocates at the first poll, and never at a later one under the same waker but
+/// for the clones that are listed.
+#[derive(Debug)]
+pub(crate) struct Tracker {
+    owner: OnceLock<Arc<Owner>>,
+    stacks: bool,
+}
+
+impl Tracker {
+    /// For a future that was not polled yet. `stacks`: its clones are listed, each
+    /// with the stack on which it was made; else they are counted.
+    pub(crate) const fn new(stacks: bool) -> Tracker {
+        Tracker {
+            owner: OnceLock::new(),
+            stacks,
+        }
+    }
+
+    /// What is known, from the first poll on. May be asked from any thread, and
+    /// kept.
+    #[inline]
+    pub(crate) fn owner(&self) -> Option<&Arc<Owner>> {
+        self.owner.get()
+    }
+
+    /// Polls through `poll`, with a waker of ours that stands for the one in `cx`.
+    #[inline]
+    pub(crate) fn poll<R>(
+        &self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Context<'_>) -> R,
+    ) -> R {
+        let owner = match self.owner.get() {
+            Some(owner) => owner,
+            None => self.first(),
+        };
+        // One poll at a time; whoever comes in between goes unseen.
+        let Some(polling) = Polling::begin(owner) else {
+            return poll(cx);
+        };
+        let poll = |root: &Waker| poll(&mut Context::from_waker(root));
+        if self.stacks {
+            raw::listed(&polling, cx.waker(), poll)
+        } else {
+            raw::counted(&polling, cx.waker(), poll)
+        }
+    }
+
+    #[cold]
+    fn first(&self) -> &Arc<Owner> {
+        self.owner.get_or_init(|| Arc::new(Owner::new()))
+    }
+}
+
+impl Drop for Tracker {
+    fn drop(&mut self) {
+        if let Some(owner) = self.owner.get() {
+            owner.set_other(None);
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! What is known of where one tracked future waits, and of who wakes it.
+
+use std::fmt;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use slab::Slab;
+
+use super::raw::Link;
+use super::slot::Slot;
+use super::sync::{Arc, AtomicU64, AtomicUsize, Mutex, MutexGuard};
+use super::wake::{By, Leaf, News, Woken, this_thread};
+use crate::clock::AtomicTick;
+
+/// It was woken in its own poll, by the thread that polls it.
+const BY_ITSELF: u64 = 1;
+/// It was woken otherwise.
+const BY_ANOTHER: u64 = 1 << 1;
+/// A wake that began before this poll ended after its beginning.
+const OVERLAPPED: u64 = 1 << 2;
+const WOKEN: u64 = BY_ITSELF | BY_ANOTHER;
+const POLL: u64 = 1 << 3;
+
+/// For `woken_by`: the future itself. Task numbers count up from 1.
+const ITSELF: u64 = u64::MAX;
+
+/// What is known of one tracked future. Every clone of its waker holds it, so that
+/// it may outlive the future; it never holds a clone itself.
+pub(crate) struct Owner {
+    /// The number of polls, and what happened since the last one began.
+    period: AtomicU64,
+    /// The thread that polls it now, or 0.
+    polling: AtomicUsize,
+    /// The first wake since the last poll began. Two that race may mix.
+    woken_at: AtomicTick,
+    woken_by: AtomicU64,
+    by_itself: AtomicU64,
+    by_another: AtomicU64,
+    /// The clones that are listed. The lock is held to put one in, to take one out
+    /// and to copy them, never while a waker of anybody's is called.
+    leaves: Mutex<Slab<Leaf>>,
+    /// The clones that are counted: those under the parent's waker in `slot`, and
+    /// the number of those under others.
+    slot: Slot,
+    elsewhere: AtomicUsize,
+    /// Where clones are counted while older ones occupy `slot`. Emptied with the
+    /// future, since a link holds its owner.
+    other: Mutex<Option<Arc<Link>>>,
+}
+
+/// What is to be expected of a future that is not being polled and not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outlook {
+    /// It was woken since its last poll began, and will be polled.
+    Woken,
+    /// It waits: somebody can wake it.
+    Waiting,
+    /// Nobody can.
+    Lost,
+}
+
+/// How often a future was woken. Wakes that ask for the same poll count as one,
+/// or as one of each sort.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wakes {
+    /// In its own poll, by the thread that polls it. A task that yields by tokio's
+    /// `yield_now` is woken later, by the runtime.
+    pub(crate) by_itself: u64,
+    pub(crate) by_another: u64,
+}
+
+impl Owner {
+    pub(super) fn new() -> Owner {
+        Owner {
+            period: AtomicU64::new(0),
+            polling: AtomicUsize::new(0),
+            woken_at: AtomicTick::new(),
+            woken_by: AtomicU64::new(0),
+            by_itself: AtomicU64::new(0),
+            by_another: AtomicU64::new(0),
+            leaves: Mutex::new(Slab::new()),
+            slot: Slot::new(),
+            elsewhere: AtomicUsize::new(0),
+            other: Mutex::new(None),
+        }
+    }
+
+    /// How often its poll began.
+    pub(crate) fn polls(&self) -> u64 {
+        self.period.load(Acquire) / POLL
+    }
+
+    /// Whether it is being polled.
+    pub(crate) fn is_polling(&self) -> bool {
+        self.polling.load(Acquire) != 0
+    }
+
+    /// The leaves it waits on, if they are listed. In no order.
+    pub(crate) fn leaves(&self) -> Vec<Leaf> {
+        let leaves = lock(&self.leaves);
+        leaves.iter().map(|(_, leaf)| *leaf).collect()
+    }
+
+    /// How many clones of its waker are alive.
+    pub(crate) fn clones(&self) -> usize {
+        let counted = self.slot.clones() + self.elsewhere.load(Acquire);
+        counted + lock(&self.leaves).len()
+    }
+
+    /// The first wake since its last poll began.
+    pub(crate) fn woken(&self) -> Option<Woken> {
+        if self.period.load(Acquire) & WOKEN == 0 {
+            return None;
+        }
+        let by = match self.woken_by.load(Relaxed) {
+            0 => By::Elsewhere,
+            ITSELF => By::Itself,
+            task => By::Task(task),
+        };
+        let at = self.woken_at.load()?;
+        Some(Woken { at, by })
+    }
+
+    pub(crate) fn wakes(&self) -> Wakes {
+        Wakes {
+            by_itself: self.by_itself.load(Relaxed),
+            by_another: self.by_another.load(Relaxed),
+        }
+    }
+
+    /// What is to be expected, now that a poll returned `Pending`.
+    ///
+    /// `Lost` is to be asked for again, a little later and with the same number of
+    /// [`polls`](Owner::polls), before anybody is told: a wake may have come between
+    /// the moment at which the executor took the task up and the one at which this
+    /// poll was noted; then the task is about to be polled once more.
+    ///
+    /// It cannot tell a future that gave its waker away in another manner than by
+    /// cloning it, and one that waits for ever on purpose.
+    pub(crate) fn outlook(&self) -> Outlook {
+        // In this order: a clone that is gone has left its wake behind.
+        let clones = self.clones();
+        if self.period.load(Acquire) & (WOKEN | OVERLAPPED) != 0 {
+            Outlook::Woken
+        } else if clones > 0 {
+            Outlook::Waiting
+        } else {
+            Outlook::Lost
+        }
+    }
+
+    /// A wake is about to be passed on to the parent. Gives what
+    /// [`wake_passed`](Owner::wake_passed) wants.
+    #[inline]
+    pub(super) fn waking(&self, news: &mut News) -> u64 {
+        let own = self.polling.load(Relaxed) == news.thread;
+        let bit = if own { BY_ITSELF } else { BY_ANOTHER };
+        let period = self.period.load(Relaxed);
+        if period & bit != 0 {
+            return period / POLL;
+        }
+        if period & WOKEN == 0 {
+            // Before the bit, so that who sees the bit sees these, or later ones.
+            let (at, task) = news.stamp();
+            self.woken_at.store(at);
+            self.woken_by
+                .store(if own { ITSELF } else { task }, Relaxed);
+        }
+        let period = self.period.fetch_or(bit, Release);
+        if period & bit == 0 {
+            let count = if own {
+                &self.by_itself
+            } else {
+                &self.by_another
+            };
+            count.fetch_add(1, Relaxed);
+        }
+        period / POLL
+    }
+
+    /// The wake has been passed on; `poll` is what [`waking`](Owner::waking) gave.
+    /// To be called before the clone that was woken is taken off the list.
+    #[inline]
+    pub(super) fn wake_passed(&self, poll: u64) {
+        // A poll has begun meanwhile, and took no notice of this wake's beginning.
+        // The executor may have taken it for a wake during that poll.
+        let period = self.period.load(Acquire);
+        if period / POLL != poll && period & (WOKEN | OVERLAPPED) == 0 {
+            self.period.fetch_or(OVERLAPPED, Release);
+        }
+    }
+
+    /// Lists a clone, and gives its key.
+    #[inline]
+    pub(super) fn enter(&self, leaf: Leaf) -> usize {
+        let mut leaves = lock(&self.leaves);
+        if leaves.capacity() == 0 {
+            // Most wait on one leaf.
+            leaves.reserve_exact(1);
+        }
+        leaves.insert(leaf)
+    }
+
+    /// Takes it off the list.
+    #[inline]
+    pub(super) fn leave(&self, key: usize) {
+        lock(&self.leaves).try_remove(key);
+    }
+
+    #[inline]
+    pub(super) fn slot(&self) -> &Slot {
+        &self.slot
+    }
+
+    pub(super) fn elsewhere(&self) -> &AtomicUsize {
+        &self.elsewhere
+    }
+
+    pub(super) fn other(&self) -> Option<Arc<Link>> {
+        lock(&self.other).clone()
+    }
+
+    pub(super) fn set_other(&self, link: Option<Arc<Link>>) {
+        let before = std::mem::replace(&mut *lock(&self.other), link);
+        drop(before);
+    }
+}
+
+impl fmt::Debug for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Owner")
+            .field("polls", &self.polls())
+            .field("clones", &self.clones())
+            .field("woken", &self.woken())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Nothing that runs under these locks panics, short of the allocator.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The one poll in progress of an owner.
+pub(super) struct Polling<'a> {
+    owner: &'a Arc<Owner>,
+}
+
+impl<'a> Polling<'a> {
+    /// A poll begins; `None` if another is in progress.
+    #[inline]
+    pub(super) fn begin(owner: &'a Arc<Owner>) -> Option<Polling<'a>> {
+        let taken = owner
+            .polling
+            .compare_exchange(0, this_thread(), Acquire, Relaxed);
+        taken.ok()?;
+        // What was woken till now is what this poll is for.
+        let polls = owner.period.load(Relaxed) / POLL;
+        owner.period.store((polls + 1) * POLL, Release);
+        Some(Polling { owner })
+    }
+
+    #[inline]
+    pub(super) fn owner(&self) -> &'a Arc<Owner> {
+        self.owner
+    }
+}
+
+impl Drop for Polling<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.owner.polling.store(0, Release);
+    }
+}

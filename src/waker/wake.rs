@@ -1,0 +1,135 @@
+//! What is told of one wake, and of one clone: taken once, for all the tracked
+//! futures around.
+
+use crate::clock::{self, Tick};
+use crate::stack::{self, Captured};
+
+/// A clone of a tracked future's waker: a leaf that waits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Leaf {
+    /// The awaits, as a stack: where the waker was cloned.
+    pub(crate) stack: Captured,
+    /// When.
+    pub(crate) since: Tick,
+    /// The number of the task in which it was, as tokio's ids show it; 0: in none.
+    pub(crate) task: u64,
+    /// During, or after, which poll of the future; the first is 1.
+    ///
+    /// A leaf registers anew whenever it is polled. One that is of an earlier poll
+    /// than the last was left out of that (a branch that is not polled any more),
+    /// or has its waker still lying about.
+    pub(crate) poll: u64,
+}
+
+/// Who woke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// The future, in its own poll.
+    Itself,
+    /// The task with this number, in a poll of its own.
+    Task(u64),
+    /// A thread outside of tasks: a driver, a timer, the program's own. Also the
+    /// runtime for a task that yielded.
+    Elsewhere,
+}
+
+/// The first wake since a poll began.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Woken {
+    pub(crate) at: Tick,
+    pub(crate) by: By,
+}
+
+/// A wake on its way through the tracked futures around a leaf.
+pub(super) struct News {
+    /// The thread that wakes.
+    pub(super) thread: usize,
+    stamp: Option<(Tick, u64)>,
+}
+
+impl News {
+    #[inline]
+    pub(super) fn new() -> News {
+        News {
+            thread: this_thread(),
+            stamp: None,
+        }
+    }
+
+    /// When, and in which task.
+    #[inline]
+    pub(super) fn stamp(&mut self) -> (Tick, u64) {
+        *self
+            .stamp
+            .get_or_insert_with(|| (clock::tick(), task_number()))
+    }
+}
+
+/// A clone on its way through the tracked futures around a leaf.
+pub(super) struct Cloning {
+    stamp: Option<(Captured, Tick, u64)>,
+}
+
+impl Cloning {
+    #[inline]
+    pub(super) fn new() -> Cloning {
+        Cloning { stamp: None }
+    }
+
+    /// The leaf, of this poll of a future. The first call takes the stack.
+    #[inline]
+    pub(super) fn leaf(&mut self, poll: u64) -> Leaf {
+        let (stack, since, task) = *self
+            .stamp
+            .get_or_insert_with(|| (stack::capture_always(), clock::tick(), task_number()));
+        Leaf {
+            stack,
+            since,
+            task,
+            poll,
+        }
+    }
+}
+
+/// A number that no other thread that lives has; never 0.
+#[inline]
+pub(super) fn this_thread() -> usize {
+    thread_local! {
+        static PLACE: u8 = const { 0 };
+    }
+    // Nothing is dropped with it, so it is there to the end of the thread.
+    PLACE
+        .try_with(|place| std::ptr::from_ref(place).addr())
+        .unwrap_or(1)
+}
+
+/// The number of the task that this thread runs, as its id shows it; 0: none.
+#[cfg(not(loom))]
+#[inline]
+pub(super) fn task_number() -> u64 {
+    use std::hash::{Hash, Hasher};
+
+    /// An id gives its number away to nobody but a hasher, short of formatting it.
+    struct Number(u64);
+    impl Hasher for Number {
+        fn write(&mut self, _: &[u8]) {}
+        fn write_u64(&mut self, number: u64) {
+            self.0 = number;
+        }
+        fn finish(&self) -> u64 {
+            self.0
+        }
+    }
+
+    tokio::task::try_id().map_or(0, |id| {
+        let mut number = Number(0);
+        id.hash(&mut number);
+        number.finish()
+    })
+}
+
+/// There are no tasks in loom's models.
+#[cfg(loom)]
+pub(super) fn task_number() -> u64 {
+    0
+}
