@@ -91,16 +91,18 @@ impl Cloning {
     }
 }
 
-/// A number that no other thread that lives has; never 0.
+/// A number that no other living thread has; never 0.
 #[inline]
 pub(super) fn this_thread() -> usize {
-    thread_local! {
-        static PLACE: u8 = const { 0 };
-    }
+    #[cfg(not(loom))]
+    thread_local! { static PLACE: u8 = const { 0 }; }
+    // Loom's threads are all on one of the system's.
+    #[cfg(loom)]
+    loom::thread_local! { static PLACE: u8 = 0; }
+
     // Nothing is dropped with it, so it is there to the end of the thread.
-    PLACE
-        .try_with(|place| std::ptr::from_ref(place).addr())
-        .unwrap_or(1)
+    let address = PLACE.try_with(|place| std::ptr::from_ref(place).addr());
+    address.unwrap_or(1)
 }
 
 /// The number of the task that this thread runs, as its id shows it; 0: none.

@@ -1,8 +1,10 @@
 //! Tests of the tracking waker. What they have for a parent and for leaves is here.
 
 mod clones;
+mod figures;
 mod foreign;
 mod meddler;
+mod stress;
 mod wakes;
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

@@ -53,7 +53,8 @@ fn a_wake_in_its_own_poll_is_told_from_one_by_another() {
         let tracker = Tracker::new(stacks);
         tracker.pending(&waker, |cx| {
             cx.waker().wake_by_ref();
-            cx.waker().clone().wake();
+            let clone = cx.waker().clone();
+            clone.wake();
         });
         assert_eq!(by(&tracker), Some(By::Itself));
         let count = |by_itself, by_another| Wakes {
