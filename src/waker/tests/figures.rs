@@ -22,8 +22,10 @@ fn nanos(mut round: impl FnMut()) -> f64 {
     runs[runs.len() / 2]
 }
 
+type What = fn(&mut Context<'_>);
+
 /// What is done in each poll.
-const POLLS: [(&str, fn(&mut Context<'_>)); 4] = [
+const POLLS: [(&str, What); 4] = [
     ("poll", |_| {}),
     ("poll + wake_by_ref", |cx| cx.waker().wake_by_ref()),
     ("poll + clone + drop", |cx| {
@@ -76,7 +78,7 @@ fn print() {
     println!("an owner has {} bytes", size_of::<crate::waker::Owner>());
 }
 
-fn down(trackers: &[Tracker], waker: &Waker, what: fn(&mut Context<'_>)) {
+fn down(trackers: &[Tracker], waker: &Waker, what: What) {
     let mut cx = Context::from_waker(waker);
     match trackers {
         [] => what(&mut cx),
