@@ -84,9 +84,6 @@ impl Tick {
 pub(crate) struct AtomicTick(AtomicU64);
 
 impl AtomicTick {
-    /// Which clock; neither reaches this bit in centuries.
-    const COUNTER: u64 = 1 << 63;
-
     /// Holds none yet.
     pub(crate) const fn new() -> AtomicTick {
         AtomicTick(AtomicU64::new(0))
@@ -94,33 +91,14 @@ impl AtomicTick {
 
     #[inline]
     pub(crate) fn store(&self, tick: Tick) {
-        let word = match tick {
-            Tick::Counter(counter) => counter | AtomicTick::COUNTER,
-            // Never 0, which is none.
-            Tick::System(instant) => {
-                instant.saturating_duration_since(base()).as_nanos() as u64 + 1
-            }
-        };
-        self.0.store(word, Relaxed);
+        self.0.store(tick.to_bits(), Relaxed);
     }
 
     /// The last one that was stored.
     #[inline]
     pub(crate) fn load(&self) -> Option<Tick> {
-        match self.0.load(Relaxed) {
-            0 => None,
-            word if word & AtomicTick::COUNTER != 0 => {
-                Some(Tick::Counter(word & !AtomicTick::COUNTER))
-            }
-            word => Some(Tick::System(base() + Duration::from_nanos(word - 1))),
-        }
+        Tick::from_bits(self.0.load(Relaxed))
     }
-}
-
-/// From when on [`AtomicTick`] counts; what is before it is taken to be that.
-fn base() -> Instant {
-    static BASE: OnceLock<Instant> = OnceLock::new();
-    *BASE.get_or_init(now)
 }
 
 /// Gets the counter ready, once.
@@ -197,19 +175,6 @@ mod tests {
         assert_eq!(human(Duration::from_nanos(15_345)), "15us");
         assert_eq!(human(Duration::from_millis(2_150)), "2s 150ms");
         assert_eq!(human(Duration::from_millis(72_150)), "1m 12s");
-    }
-
-    #[test]
-    fn a_tick_comes_back_from_an_atomic() {
-        let place = AtomicTick::new();
-        assert!(place.load().is_none());
-        let instant = base() + Duration::from_nanos(1_234_567_891);
-        place.store(Tick::System(instant));
-        assert!(matches!(place.load(), Some(Tick::System(found)) if found == instant));
-        place.store(Tick::Counter(0));
-        assert!(matches!(place.load(), Some(Tick::Counter(0))));
-        place.store(Tick::Counter(u64::MAX >> 1));
-        assert!(matches!(place.load(), Some(Tick::Counter(found)) if found == u64::MAX >> 1));
     }
 
     #[test]
