@@ -383,10 +383,11 @@ mod tests {
         }
         let (modules, edition) = known();
         let mut walker = Walker::with(modules, edition).expect("a stack");
-        let mut seen = Vec::new();
-        for turn in [0, 0, 0, 1, 1, 0] {
-            let shared = if turn == 0 { shared } else { further_in };
-            seen.push(shared(&mut walker));
+        let mut seen: Vec<(usize, usize)> = Vec::new();
+        // In a loop that is not unrolled, and by a pointer: from one place.
+        let (near, far) = (shared as fn(&mut Walker) -> _, further_in as _);
+        for each in std::hint::black_box(&[near, near, near, far, far, near][..]) {
+            seen.push(each(&mut walker));
         }
         let (_, all) = seen[0];
         // Not the three innermost frames where those are new; nor the one that has
