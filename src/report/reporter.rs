@@ -49,6 +49,8 @@ struct State {
     watches: Vec<Watch>,
     /// Since when a hook or a subscriber has had a report.
     in_user_code: Option<Instant>,
+    /// It has been said that a hook or a subscriber blocks.
+    said_blocked: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -77,6 +79,7 @@ impl State {
             done: 0,
             watches: Vec::new(),
             in_user_code: None,
+            said_blocked: false,
         }
     }
 
@@ -158,11 +161,7 @@ fn push(report: Report) {
     drop(state);
     WORK.notify_one();
     if let Some(report) = unsent {
-        notice::to_stderr(&format!(
-            "{} {}: {report}\n",
-            report.level(),
-            report.kind().target()
-        ));
+        sink::print(&report);
     }
 }
 
@@ -232,16 +231,14 @@ pub(super) fn flush(until: Until, scope: Option<u64>) {
     WORK.notify_one();
     let asked_at = clock::now();
     while state.done < ticket {
-        let in_user_code = state
-            .in_user_code
-            .map_or(Duration::ZERO, |since| since.elapsed());
-        if in_user_code > USER_LIMIT || asked_at.elapsed() > LIMIT {
+        let since = state.in_user_code;
+        if since.is_some_and(|since| since.elapsed() > USER_LIMIT) {
+            print_the_rest(state, until);
+            return;
+        }
+        if asked_at.elapsed() > LIMIT {
             drop(state);
-            notice::to_stderr(if in_user_code > USER_LIMIT {
-                BLOCKED
-            } else {
-                SLOW
-            });
+            notice::to_stderr(SLOW);
             return;
         }
         let waited = DONE.wait_timeout(state, Duration::from_millis(100));
@@ -249,8 +246,33 @@ pub(super) fn flush(until: Until, scope: Option<u64>) {
     }
 }
 
-const BLOCKED: &str =
-    "WARN debug_async: a report hook or a subscriber blocks; reports may be lost\n";
+/// A hook or a subscriber blocks. At the end of the program or of a runtime nobody else
+/// will tell what is still in the queue, so it is printed.
+fn print_the_rest(mut state: MutexGuard<'_, State>, until: Until) {
+    let say = !std::mem::replace(&mut state.said_blocked, true);
+    let everything = [Flush { until, scope: None }];
+    let pending = match until {
+        Until::End => state.grace().take(clock::now(), &everything),
+        Until::Grace => Vec::new(),
+    };
+    drop(state);
+    if say {
+        notice::to_stderr(BLOCKED);
+    }
+    if until == Until::End {
+        pending
+            .into_iter()
+            .for_each(|pending| survive(|| judge(pending)));
+        let rest = std::mem::take(&mut self::state().queue);
+        for mut report in rest {
+            report.resolve();
+            sink::print(&report);
+        }
+    }
+}
+
+const BLOCKED: &str = "WARN debug_async: a report hook or a subscriber blocks; the reports that \
+     are left when the program ends are printed here\n";
 const SLOW: &str = "WARN debug_async: reporting takes too long; reports may be lost\n";
 
 /// The state, with the thread started.
@@ -279,12 +301,18 @@ fn run() {
         work.watches
             .into_iter()
             .for_each(|watch| survive(|| look(watch)));
-        work.reports
-            .into_iter()
-            .for_each(|report| survive(|| tell(report)));
         work.pending
             .into_iter()
             .for_each(|pending| survive(|| judge(pending)));
+        // One after the other: what comes after a report on which a hook blocks is still
+        // in the queue, for a flush to find. Not more than there are now.
+        let waiting = state().queue.len();
+        for _ in 0..waiting {
+            let report = state().queue.pop_front();
+            report
+                .into_iter()
+                .for_each(|report| survive(|| tell(report)));
+        }
         if work.at_exit {
             survive(limit::tell_rest);
         }
@@ -310,7 +338,6 @@ fn survive(work: impl FnOnce()) {
 }
 
 struct Work {
-    reports: VecDeque<Report>,
     pending: Vec<Pending>,
     watches: Vec<Watch>,
     lost: u64,
@@ -336,7 +363,6 @@ fn next_work(warm: &mut bool) -> Work {
             || !(state.queue.is_empty() && pending.is_empty() && watches.is_empty())
         {
             return Work {
-                reports: std::mem::take(&mut state.queue),
                 pending,
                 watches,
                 lost: std::mem::take(&mut state.lost),
@@ -412,7 +438,7 @@ fn judge(pending: Pending) {
         return;
     }
     if report.again {
-        tell(report);
+        state().queue.push_back(report);
         return;
     }
     let before = report.site.map_or(0, |site| site.found(report.kind));
@@ -423,6 +449,6 @@ fn judge(pending: Pending) {
         }
     }
     if limit::admits(before, before + count) {
-        tell(report);
+        state().queue.push_back(report);
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn emit(report: &Report) {
     });
 }
 
-fn print(report: &Report) {
+pub(super) fn print(report: &Report) {
     let Report { level, kind, .. } = report;
     notice::to_stderr(&format!("{level:>5} {}: {report}\n", kind.target()));
 }
