@@ -45,7 +45,8 @@
 //! | `never_polled` | WARN | both | a future or task was dropped without one poll; in debug also: it lives and was not polled for 5 s |
 //! | `unretrieved_error` | ERROR | both | a task returned an `Err` and nobody looked |
 //! | `unretrieved_panic` | ERROR | both | a task panicked and nobody looked |
-//! | `slow_poll` | WARN | debug | one poll took 100 ms or more |
+//! | `slow_poll` | WARN | debug | one poll took 100 ms or more; with the line that blocked |
+//! | `blocked` | WARN | debug | a poll has been running for 1 s, and still is; with the line that blocks |
 //! | `slow_drop` | WARN | debug | dropping a future took 100 ms or more |
 //! | `polled_after_completion` | WARN | debug | a future was polled again after it was ready |
 //! | `span_across_await` | WARN | debug | a `tracing` span was left entered across an await |
@@ -65,14 +66,25 @@
 //! [`detach()`](task::JoinHandle::detach),
 //! [`expected()`](future::TrackFuture::expected).
 //!
+//! # What blocks a worker
+//!
+//! A watchdog looks at the polls in progress, and at the workers of the runtimes made
+//! here and of those given to [`watch`]. When a poll has run for too long, it has the
+//! thread copy its stack (on Linux, x86-64 and aarch64; by a signal,
+//! [`config::SampleSignal`]), so the report names the line that blocked, also of tasks
+//! that are not tracked, and of polls that never end. The watchdog's thread is there
+//! while such a runtime or poll is, in debug mode only, and looks some 80 times a
+//! second.
+//!
 //! # Observe only
 //!
 //! A program behaves as it would without this crate: results, order of polls and
-//! drops, panics, wake-ups, `Send` and `Unpin`. Two things can be noticed. In
+//! drops, panics, wake-ups, `Send` and `Unpin`. Three things can be noticed. In
 //! debug mode a tracked object keeps the `tracing` span that it was created in
 //! open for as long as it lives, so that its reports can carry it. And a panic
 //! hook is put before the one that is there when the first task is spawned; it
-//! notes the place of the panic and calls the other.
+//! notes the place of the panic and calls the other. A thread that blocks is sent a
+//! signal, once or a few times; [`config::SampleSignal`] says what may notice.
 //!
 //! # In tests
 //!

@@ -17,90 +17,100 @@
 //!
 //! ```console
 //! $ ASYNC_DEBUG=off cargo run --example debug_mode
-//!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 152ms: it blocked its thread (created at examples/asyncio/debug_mode.rs:126:5)
-//!   polls 1, busy 152ms, age 153ms
-//!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`
-//!     at debug_mode::step (examples/asyncio/debug_mode.rs:115:10)
-//!     at debug_mode::with_an_argument (examples/asyncio/debug_mode.rs:126:5)
-//!     at debug_mode::with_an_argument (examples/asyncio/debug_mode.rs:125:10)
-//!     at debug_mode::main (examples/asyncio/debug_mode.rs:156:5)
-//!     (58 frames hidden; ASYNC_DEBUG_STACK=full shows all)
-//!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 153ms: it blocked its thread (created at examples/asyncio/debug_mode.rs:137:9)
-//!   polls 1, busy 153ms, age 153ms
-//!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`
-//!     at debug_mode::step (examples/asyncio/debug_mode.rs:115:10)
-//!     at debug_mode::with_a_builder (examples/asyncio/debug_mode.rs:137:9)
-//!     at debug_mode::with_a_builder (examples/asyncio/debug_mode.rs:136:13)
-//!     at debug_mode::main (examples/asyncio/debug_mode.rs:158:5)
-//!     (56 frames hidden; ASYNC_DEBUG_STACK=full shows all)
-//!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms: it blocked its thread (created at examples/asyncio/debug_mode.rs:145:5)
+//!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:126:5)
+//!   blocked at debug_mode::step (examples/asyncio/debug_mode.rs:116:5), in `std::thread::functions::sleep`
 //!   polls 1, busy 150ms, age 150ms
 //!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`
-//!     at debug_mode::step (examples/asyncio/debug_mode.rs:115:10)
-//!     at debug_mode::while_it_runs (examples/asyncio/debug_mode.rs:145:5)
+//!     at debug_mode::step (examples/asyncio/debug_mode.rs:116:5)
+//!     at debug_mode::with_an_argument (examples/asyncio/debug_mode.rs:126:12)
+//!     at debug_mode::with_an_argument (examples/asyncio/debug_mode.rs:125:10)
+//!     at debug_mode::main (examples/asyncio/debug_mode.rs:156:5)
+//!     (52 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:137:9)
+//!   blocked at debug_mode::step (examples/asyncio/debug_mode.rs:116:5), in `std::thread::functions::sleep`
+//!   polls 1, busy 150ms, age 150ms
+//!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`
+//!     at debug_mode::step (examples/asyncio/debug_mode.rs:116:5)
+//!     at debug_mode::with_a_builder (examples/asyncio/debug_mode.rs:137:16)
+//!     at debug_mode::with_a_builder (examples/asyncio/debug_mode.rs:136:13)
+//!     at debug_mode::main (examples/asyncio/debug_mode.rs:158:5)
+//!     (50 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:145:5)
+//!   blocked at debug_mode::step (examples/asyncio/debug_mode.rs:116:5), in `std::thread::functions::sleep`
+//!   polls 1, busy 150ms, age 150ms
+//!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`
+//!     at debug_mode::step (examples/asyncio/debug_mode.rs:116:5)
+//!     at debug_mode::while_it_runs (examples/asyncio/debug_mode.rs:145:12)
 //!     at debug_mode::while_it_runs (examples/asyncio/debug_mode.rs:143:10)
 //!     at debug_mode::main (examples/asyncio/debug_mode.rs:159:5)
-//!     (57 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!     (51 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //! main returns
 //! $ cargo run --example debug_mode
-//!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 155ms: it blocked its thread (created at examples/asyncio/debug_mode.rs:126:5)
-//!   polls 1, busy 155ms, age 156ms
+//!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:126:5)
+//!   blocked at debug_mode::step (examples/asyncio/debug_mode.rs:116:5), in `std::thread::functions::sleep`
+//!   polls 1, busy 150ms, age 150ms
 //!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`
-//!     at debug_mode::step (examples/asyncio/debug_mode.rs:115:10)
-//!     at debug_mode::with_an_argument (examples/asyncio/debug_mode.rs:126:5)
+//!     at debug_mode::step (examples/asyncio/debug_mode.rs:116:5)
+//!     at debug_mode::with_an_argument (examples/asyncio/debug_mode.rs:126:12)
 //!     at debug_mode::with_an_argument (examples/asyncio/debug_mode.rs:125:10)
 //!     at debug_mode::main (examples/asyncio/debug_mode.rs:156:5)
-//!     (58 frames hidden; ASYNC_DEBUG_STACK=full shows all)
-//!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 153ms: it blocked its thread (created at examples/asyncio/debug_mode.rs:137:9)
-//!   polls 1, busy 153ms, age 153ms
+//!     (52 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:137:9)
+//!   blocked at debug_mode::step (examples/asyncio/debug_mode.rs:116:5), in `std::thread::functions::sleep`
+//!   polls 1, busy 150ms, age 150ms
 //!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`
-//!     at debug_mode::step (examples/asyncio/debug_mode.rs:115:10)
-//!     at debug_mode::with_a_builder (examples/asyncio/debug_mode.rs:137:9)
+//!     at debug_mode::step (examples/asyncio/debug_mode.rs:116:5)
+//!     at debug_mode::with_a_builder (examples/asyncio/debug_mode.rs:137:16)
 //!     at debug_mode::with_a_builder (examples/asyncio/debug_mode.rs:136:13)
 //!     at debug_mode::main (examples/asyncio/debug_mode.rs:158:5)
-//!     (56 frames hidden; ASYNC_DEBUG_STACK=full shows all)
-//!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 153ms: it blocked its thread (created at examples/asyncio/debug_mode.rs:145:5)
-//!   polls 1, busy 153ms, age 154ms
+//!     (50 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 151ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:145:5)
+//!   blocked at debug_mode::step (examples/asyncio/debug_mode.rs:116:5), in `std::thread::functions::sleep`
+//!   polls 1, busy 151ms, age 151ms
 //!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`
-//!     at debug_mode::step (examples/asyncio/debug_mode.rs:115:10)
-//!     at debug_mode::while_it_runs (examples/asyncio/debug_mode.rs:145:5)
+//!     at debug_mode::step (examples/asyncio/debug_mode.rs:116:5)
+//!     at debug_mode::while_it_runs (examples/asyncio/debug_mode.rs:145:12)
 //!     at debug_mode::while_it_runs (examples/asyncio/debug_mode.rs:143:10)
 //!     at debug_mode::main (examples/asyncio/debug_mode.rs:159:5)
-//!     (57 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!     (51 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //! main returns
 //! $ ASYNC_DEBUG=1 cargo run --example debug_mode
-//!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms: it blocked its thread (created at examples/asyncio/debug_mode.rs:121:5)
-//!   polls 1, busy 150ms, age 159ms
+//!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:121:5)
+//!   blocked at debug_mode::step (examples/asyncio/debug_mode.rs:116:5), in `std::thread::functions::sleep`
+//!   polls 1, busy 150ms, age 150ms
 //!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`
-//!     at debug_mode::step (examples/asyncio/debug_mode.rs:115:10)
-//!     at debug_mode::as_the_environment_says (examples/asyncio/debug_mode.rs:121:5)
+//!     at debug_mode::step (examples/asyncio/debug_mode.rs:116:5)
+//!     at debug_mode::as_the_environment_says (examples/asyncio/debug_mode.rs:121:12)
 //!     at debug_mode::as_the_environment_says (examples/asyncio/debug_mode.rs:120:10)
 //!     at debug_mode::main (examples/asyncio/debug_mode.rs:155:5)
-//!     (58 frames hidden; ASYNC_DEBUG_STACK=full shows all)
-//!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 151ms: it blocked its thread (created at examples/asyncio/debug_mode.rs:126:5)
-//!   polls 1, busy 151ms, age 152ms
+//!     (52 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:126:5)
+//!   blocked at debug_mode::step (examples/asyncio/debug_mode.rs:116:5), in `std::thread::functions::sleep`
+//!   polls 1, busy 150ms, age 150ms
 //!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`
-//!     at debug_mode::step (examples/asyncio/debug_mode.rs:115:10)
-//!     at debug_mode::with_an_argument (examples/asyncio/debug_mode.rs:126:5)
+//!     at debug_mode::step (examples/asyncio/debug_mode.rs:116:5)
+//!     at debug_mode::with_an_argument (examples/asyncio/debug_mode.rs:126:12)
 //!     at debug_mode::with_an_argument (examples/asyncio/debug_mode.rs:125:10)
 //!     at debug_mode::main (examples/asyncio/debug_mode.rs:156:5)
-//!     (58 frames hidden; ASYNC_DEBUG_STACK=full shows all)
-//!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms: it blocked its thread (created at examples/asyncio/debug_mode.rs:137:9)
+//!     (52 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:137:9)
+//!   blocked at debug_mode::step (examples/asyncio/debug_mode.rs:116:5), in `std::thread::functions::sleep`
 //!   polls 1, busy 150ms, age 150ms
 //!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`
-//!     at debug_mode::step (examples/asyncio/debug_mode.rs:115:10)
-//!     at debug_mode::with_a_builder (examples/asyncio/debug_mode.rs:137:9)
+//!     at debug_mode::step (examples/asyncio/debug_mode.rs:116:5)
+//!     at debug_mode::with_a_builder (examples/asyncio/debug_mode.rs:137:16)
 //!     at debug_mode::with_a_builder (examples/asyncio/debug_mode.rs:136:13)
 //!     at debug_mode::main (examples/asyncio/debug_mode.rs:158:5)
-//!     (56 frames hidden; ASYNC_DEBUG_STACK=full shows all)
-//!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms: it blocked its thread (created at examples/asyncio/debug_mode.rs:145:5)
+//!     (50 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:145:5)
+//!   blocked at debug_mode::step (examples/asyncio/debug_mode.rs:116:5), in `std::thread::functions::sleep`
 //!   polls 1, busy 150ms, age 150ms
 //!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`
-//!     at debug_mode::step (examples/asyncio/debug_mode.rs:115:10)
-//!     at debug_mode::while_it_runs (examples/asyncio/debug_mode.rs:145:5)
+//!     at debug_mode::step (examples/asyncio/debug_mode.rs:116:5)
+//!     at debug_mode::while_it_runs (examples/asyncio/debug_mode.rs:145:12)
 //!     at debug_mode::while_it_runs (examples/asyncio/debug_mode.rs:143:10)
 //!     at debug_mode::main (examples/asyncio/debug_mode.rs:159:5)
-//!     (58 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!     (52 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //! main returns
 //! ```
 //!

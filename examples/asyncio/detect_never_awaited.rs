@@ -32,7 +32,7 @@
 //! $ ASYNC_DEBUG=1 cargo run --example detect_never_awaited
 //! main returns
 //!  WARN debug_async::never_polled: future `detect_never_awaited::test` was never polled, and was dropped (created at examples/asyncio/detect_never_awaited.rs:61:22)
-//!   age 503us
+//!   age 735us
 //!   help: a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted
 //!     at detect_never_awaited::test (examples/asyncio/detect_never_awaited.rs:56:10)
 //!     at detect_never_awaited::bug (examples/asyncio/detect_never_awaited.rs:61:22)

@@ -24,13 +24,22 @@
 //! $ ASYNC_DEBUG=1 cargo run --example running_blocking_code
 //! called directly: other tasks ran not once
 //! in spawn_blocking: other tasks ran all the time
-//!  WARN debug_async::slow_poll: one poll of future `running_blocking_code::handler` took 1s: it blocked its thread (created at examples/asyncio/running_blocking_code.rs:77:5)
+//!  WARN debug_async::blocked: one poll of future `running_blocking_code::handler` has been running for 1s, computing, and still is: it blocks its thread (created at examples/asyncio/running_blocking_code.rs:77:5)
+//!   blocked at running_blocking_code::main (examples/asyncio/running_blocking_code.rs:77:15), in `<debug_async::future::TrackedFuture<F> as core::future::future::Future>::poll`
 //!   polls 1, busy 1s, age 1s
 //!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`
-//!     at running_blocking_code::handler (examples/asyncio/running_blocking_code.rs:52:10)
-//!     at running_blocking_code::main (examples/asyncio/running_blocking_code.rs:77:5)
+//!     at running_blocking_code::main (examples/asyncio/running_blocking_code.rs:77:15)
 //!     at running_blocking_code::main (examples/asyncio/running_blocking_code.rs:73:10)
-//!     (59 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!     (56 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!  WARN debug_async::slow_poll: one poll of future `running_blocking_code::handler` took 1s, computing: it blocked its thread (created at examples/asyncio/running_blocking_code.rs:77:5)
+//!   blocked at running_blocking_code::blocking (examples/asyncio/running_blocking_code.rs:45:17), in `<std::time::Instant>::elapsed`
+//!   polls 1, busy 1s, age 1s 12ms
+//!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`
+//!     at running_blocking_code::blocking (examples/asyncio/running_blocking_code.rs:45:17)
+//!     at running_blocking_code::handler (examples/asyncio/running_blocking_code.rs:53:5)
+//!     at running_blocking_code::main (examples/asyncio/running_blocking_code.rs:77:15)
+//!     at running_blocking_code::main (examples/asyncio/running_blocking_code.rs:73:10)
+//!     (54 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //! ```
 //!
 //! [page]: https://docs.python.org/3/library/asyncio-dev.html#running-blocking-code
