@@ -34,7 +34,7 @@ pub(crate) fn report(record: &Record, age: Duration, live: Option<Live>, again: 
 
 /// Reports a worker that has been kept for `age` by a future that is not tracked.
 pub(crate) fn report_worker(whose: &Whose<'_>, age: Duration, live: Live, again: bool) {
-    let Whose { scope, worker } = whose;
+    let Whose { scope, worker, .. } = whose;
     let message = format!(
         "one poll of a task that is not tracked has been running for about {}{}, and still is: \
          it blocks {worker}",
@@ -48,5 +48,5 @@ pub(crate) fn report_worker(whose: &Whose<'_>, age: Duration, live: Live, again:
             .help_with(slow_poll::HELP)
             .again(again)
     };
-    excuse::raise_if_in_poll(KIND, scope, live, make);
+    excuse::raise_if_in_poll(KIND, whose, live, make);
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Wake, Waker};
 
+use super::Whose;
 use crate::clock;
 use crate::kind::ReportKind;
 use crate::mode::Scope;
@@ -30,23 +31,31 @@ pub(super) fn raise_unless_in_place(
 }
 
 /// Reports a block of a thread that was not seen to poll anything tracked, if the stack
-/// that was seen shows that it polled something.
+/// that was seen shows that it polled something. Of a stack that is cut the end which
+/// shows it may be missing; then it takes that there is no doubt about the thread.
 pub(super) fn raise_if_in_poll(
     kind: ReportKind,
-    scope: &Arc<Scope>,
+    whose: &Whose<'_>,
     live: Live,
     make: impl FnOnce() -> Report,
 ) {
-    if !being_debugged() {
-        raise_by_place(kind, scope, live, |place| place == Place::Poll, make);
+    if being_debugged() {
+        return;
     }
+    let is_enough = live.cut && whose.certain;
+    let stands = move |place| match place {
+        Place::Poll => true,
+        Place::MayBlock => false,
+        Place::Elsewhere => is_enough,
+    };
+    raise_by_place(kind, whose.scope, live, stands, make);
 }
 
 fn raise_by_place(
     kind: ReportKind,
     scope: &Arc<Scope>,
     live: Live,
-    stands: fn(Place) -> bool,
+    stands: impl Fn(Place) -> bool + Send + 'static,
     make: impl FnOnce() -> Report,
 ) {
     report::defer(kind, None, scope, || Deferred {

@@ -25,6 +25,8 @@ pub(crate) struct Whose<'a> {
     pub(crate) scope: &'a Arc<Scope>,
     /// For the middle of a sentence.
     pub(crate) worker: &'a str,
+    /// There is no doubt which thread runs it.
+    pub(crate) certain: bool,
 }
 
 /// ``task `hasher` ``

@@ -52,7 +52,7 @@ pub(crate) fn report(record: &Record, own: Duration, live: Option<Live>) {
 /// Reports that a worker was kept from its other tasks, by a future that is not
 /// tracked.
 pub(crate) fn report_worker(whose: &Whose<'_>, elapsed: Duration, live: Live) {
-    let Whose { scope, worker } = whose;
+    let Whose { scope, worker, .. } = whose;
     let message = format!(
         "one poll of a task that is not tracked took about {}{}: it blocked {worker}",
         clock::human(elapsed),
@@ -64,7 +64,7 @@ pub(crate) fn report_worker(whose: &Whose<'_>, elapsed: Duration, live: Live) {
             .in_task(live.task)
             .help_with(HELP)
     };
-    excuse::raise_if_in_poll(ReportKind::SlowPoll, scope, live, make);
+    excuse::raise_if_in_poll(ReportKind::SlowPoll, whose, live, make);
 }
 
 pub(super) const HELP: &str = "no other task of this thread could run meanwhile: do what blocks in \

@@ -8,7 +8,7 @@ use super::sampling::{self, Sampling};
 use super::scan::{self, Done, Had, Limits, Next};
 use super::slot::{Level, Shown, Slot};
 use super::{Taken, stalls};
-use crate::clock;
+use crate::clock::{self, Tick};
 use crate::detect::blocked;
 use crate::record::Record;
 use crate::registry;
@@ -17,15 +17,18 @@ use crate::report::Live;
 /// What is remembered of the polls that were in progress at the last look.
 #[derive(Default)]
 pub(super) struct Polls {
-    /// By the address of their slot's level.
-    known: HashMap<usize, Known>,
+    /// By the address of their slot's level and what it showed.
+    known: HashMap<(usize, Shown), Known>,
 }
 
 /// A poll younger than this is none of our business yet.
 const YOUNG: Duration = Duration::from_millis(2);
 
 struct Known {
+    slot: &'static Slot,
     shown: Shown,
+    /// What the outermost level showed, which may be the same.
+    outer: Shown,
     done: Done,
     /// What the thread had had, when the poll had run for so long.
     noted: Option<(Duration, Had)>,
@@ -33,13 +36,22 @@ struct Known {
 }
 
 impl Known {
-    fn new(shown: Shown) -> Known {
+    fn new(slot: &'static Slot, shown: Shown, outer: Shown) -> Known {
         Known {
+            slot,
             shown,
+            outer,
             done: Done::default(),
             noted: None,
             seen: true,
         }
+    }
+
+    /// Whether the poll is in progress still, as far as can be seen: another may have
+    /// begun within it.
+    fn may_go_on(&self) -> bool {
+        let is_done_with = self.done.sampled || self.done.told > 0;
+        self.seen || is_done_with && self.slot.outermost.shown() == self.outer
     }
 }
 
@@ -59,40 +71,41 @@ impl Polls {
             let outer = slot.outermost.shown();
             any |= outer.start().is_some();
             let waits = [
-                self.look_at(slot, &slot.innermost, inner, sampling),
+                self.look_at(slot, &slot.innermost, [inner, outer], None, sampling),
                 // What the innermost may take, those around it may.
                 if inner.start().is_some() && inner.is_lenient() {
                     None
                 } else {
-                    self.look_at(slot, &slot.outermost, outer, sampling)
+                    let within = inner.start();
+                    self.look_at(slot, &slot.outermost, [outer, outer], within, sampling)
                 },
             ];
             next = waits.into_iter().flatten().chain(next).min();
         }
-        self.known.retain(|_, known| known.seen);
+        self.known.retain(|_, known| known.may_go_on());
         (any, next)
     }
 
-    /// Looks at one of them. Gives when it will call for something.
+    /// Looks at one of them. Gives when it will call for something. `within`: when the
+    /// poll within it began that is in progress, whose time is not its own.
     fn look_at(
         &mut self,
         slot: &'static Slot,
         level: &'static Level,
-        shown: Shown,
+        [shown, outer]: [Shown; 2],
+        within: Option<Tick>,
         sampling: &mut Sampling,
     ) -> Option<Duration> {
         let start = shown.start()?;
-        let key = std::ptr::from_ref(level).addr();
-        let known = self.known.entry(key).or_insert_with(|| Known::new(shown));
-        if known.shown != shown {
-            *known = Known::new(shown);
-        }
+        let key = (std::ptr::from_ref(level).addr(), shown);
+        let new = || Known::new(slot, shown, outer);
+        let known = self.known.entry(key).or_insert_with(new);
         known.seen = true;
         loop {
             if start.elapsed() < YOUNG {
                 return None;
             }
-            let age = start.elapsed().saturating_sub(stalls::known_since(start));
+            let age = age(start).saturating_sub(within.map_or(Duration::ZERO, age));
             let record = registry::at(shown.place());
             // It ended meanwhile, and its record went.
             let (record, limits) =
@@ -115,14 +128,11 @@ impl Polls {
             }
         }
     }
+}
 
-    /// Whether a poll is in progress in a slot that has been noted as taking long.
-    pub(super) fn has_noted(&self, slot: &Slot) -> bool {
-        [&slot.outermost, &slot.innermost]
-            .iter()
-            .filter_map(|level| self.known.get(&std::ptr::from_ref(*level).addr()))
-            .any(|known| known.done.noted || known.done.sampled)
-    }
+/// How long it is since then, less the times in which the process stood still.
+fn age(start: Tick) -> Duration {
+    start.elapsed().saturating_sub(stalls::known_since(start))
 }
 
 fn limits(record: &Record) -> Option<Limits> {
@@ -137,7 +147,7 @@ impl Known {
     /// Takes the stack, if the poll still runs, and leaves it for the poll to find.
     fn take(&self, slot: &Slot, level: &Level, age: Duration, sampling: &mut Sampling) {
         // Whoever ends the poll meanwhile waits for it.
-        let mut taken = slot.taken();
+        let mut taken = level.taken();
         if let Some(live) = self.sample(slot, level, age, sampling) {
             let at = clock::tick();
             *taken = Some(Taken { at, live });
@@ -159,7 +169,7 @@ impl Known {
         });
         let doing = since_noted.or_else(|| sampling::doing_now(slot));
         let (live, mark) = sampling.sample(slot, level.mark())?;
-        let is_it = Some(mark) == self.shown.start().map(clock::Tick::to_bits);
+        let is_it = Some(mark) == self.shown.start().map(Tick::to_bits);
         is_it.then_some(Live { doing, ..live })
     }
 

@@ -1,6 +1,8 @@
 //! The runtimes that are watched, and which thread runs which of their workers.
 
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
@@ -22,6 +24,8 @@ pub(crate) struct Watched {
     /// Has a task of ours run there, by which a worker is known; set for a runtime
     /// that is not ours.
     prober: Mutex<Option<Waker>>,
+    /// It has ended, and is looked at for the last time.
+    ending: AtomicBool,
 }
 
 /// A worker looks up every so many polls, unless its runtime was built otherwise.
@@ -47,6 +51,28 @@ impl Watched {
     /// poll, since they only move every `event_interval` polls.
     pub(super) fn certain(&self) -> Duration {
         LONG * self.event_interval
+    }
+
+    /// Whether its workers do nothing any more.
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.load(Acquire)
+    }
+
+    /// Whether these threads are one, which runs a worker beyond doubt: on a runtime
+    /// of ours a thread says when it no longer does; on that of another, of one
+    /// thread, it does not.
+    pub(super) fn knows(&self, threads: &[&'static Slot]) -> bool {
+        let is_another_s = || {
+            let prober = self.prober.lock().unwrap_or_else(PoisonError::into_inner);
+            prober.is_some() && self.metrics.num_workers() == 1
+        };
+        match threads {
+            [one] => {
+                let said = one.worker().is_some_and(|worker| worker.index.is_some());
+                said && !is_another_s()
+            }
+            _ => false,
+        }
     }
 
     /// Finds out about one more of the workers, if that can be done and is needed.
@@ -125,6 +151,7 @@ pub(crate) fn register(
         id,
         event_interval: event_interval.unwrap_or(EVENT_INTERVAL),
         prober: Mutex::new(None),
+        ending: AtomicBool::new(false),
     });
     let mut watched = lock();
     if watched.iter().any(|watched| watched.id == id) {
@@ -158,11 +185,11 @@ impl Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         let is_it = |watched: &Arc<Watched>| watched.number == self.0;
-        if all()
-            .iter()
-            .any(|watched| is_it(watched) && watched.is_on())
-        {
-            thread::last_look();
+        if let Some(watched) = all().iter().find(|watched| is_it(watched)) {
+            watched.ending.store(true, Release);
+            if watched.is_on() {
+                thread::last_look();
+            }
         }
         let mut watched = lock();
         let gone: Vec<_> = watched.extract_if(.., |watched| is_it(watched)).collect();

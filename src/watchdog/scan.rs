@@ -181,12 +181,7 @@ impl Worker {
         certain: Duration,
     ) -> Look {
         if !self.stands_still(reading) {
-            let ended = self.block.map(|block| {
-                let elapsed = now.saturating_sub(self.since);
-                Look::Ended(elapsed, block.told > 0)
-            });
-            *self = Worker::new(now, reading);
-            return ended.unwrap_or(Look::Nothing);
+            return self.ends(now, reading);
         }
         let age = now.saturating_sub(self.since);
         if let Some(block) = &mut self.block {
@@ -226,6 +221,20 @@ impl Worker {
             }
             Sampled::Never | Sampled::Task(..) => Look::Sample,
         }
+    }
+
+    pub(super) fn is_blocked(&self) -> bool {
+        self.block.is_some()
+    }
+
+    /// What it did is over, whatever it is.
+    pub(super) fn ends(&mut self, now: Duration, reading: Reading) -> Look {
+        let block = self.block.map(|block| {
+            let elapsed = now.saturating_sub(self.since);
+            Look::Ended(elapsed, block.told > 0)
+        });
+        *self = Worker::new(now, reading);
+        block.unwrap_or(Look::Nothing)
     }
 
     /// Its thread was in this task when it was sampled.

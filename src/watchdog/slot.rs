@@ -7,6 +7,7 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::Taken;
 use super::sampler::Thread;
@@ -22,8 +23,6 @@ pub(crate) struct Slot {
     worker: AtomicU64,
     /// When the poll began that was told of while it ran.
     told: AtomicU64,
-    /// What was seen of the poll in progress. Held by the watchdog while it looks.
-    taken: Mutex<Option<Taken>>,
     /// Whose it is, where a thread can be asked for its stack. Held by the watchdog
     /// while it asks.
     owner: Mutex<Option<Thread>>,
@@ -36,10 +35,12 @@ pub(super) struct Level {
     start: AtomicU64,
     /// Where the registry keeps its record.
     place: AtomicU64,
+    /// What was seen of it. Held by the watchdog while it looks.
+    taken: Mutex<Option<Taken>>,
 }
 
 /// What a level shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Shown {
     start: u64,
     place: u64,
@@ -88,6 +89,15 @@ impl Level {
     /// The word by which a sampled thread tells which poll it was in.
     pub(super) fn mark(&self) -> &AtomicU64 {
         &self.start
+    }
+
+    pub(super) fn taken(&self) -> MutexGuard<'_, Option<Taken>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn taken_since(&self, start: Tick) -> Option<Taken> {
+        let mut taken = self.taken();
+        taken.take_if(|taken| taken.at.elapsed() <= start.elapsed())
     }
 }
 
@@ -156,16 +166,19 @@ impl Showing {
 
     /// What was seen of this poll while it ran.
     pub(crate) fn taken(self, start: Tick) -> Option<Live> {
-        self.slot.taken_since(start).map(|taken| taken.live)
+        self.level().taken_since(start).map(|taken| taken.live)
     }
 
     /// Whether it was told of while it ran.
     pub(crate) fn was_told(self) -> bool {
-        let level = match self.before {
+        self.slot.told.load(Acquire) == self.level().start.load(Relaxed)
+    }
+
+    fn level(self) -> &'static Level {
+        match self.before {
             None => &self.slot.outermost,
             Some(_) => &self.slot.innermost,
-        };
-        self.slot.told.load(Acquire) == level.start.load(Relaxed)
+        }
     }
 }
 
@@ -174,13 +187,17 @@ impl Slot {
         self.owner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn taken(&self) -> MutexGuard<'_, Option<Taken>> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn taken_since(&self, start: Tick) -> Option<Taken> {
+        let levels = [&self.innermost, &self.outermost];
+        levels
+            .into_iter()
+            .find_map(|level| level.taken_since(start))
     }
 
-    pub(super) fn taken_since(&self, start: Tick) -> Option<Taken> {
-        let taken = self.taken().take()?;
-        (taken.at.elapsed() <= start.elapsed()).then_some(taken)
+    /// Whether a tracked poll has been in progress for so long.
+    pub(super) fn is_polled_for(&self, age: Duration) -> bool {
+        let start = self.outermost.shown().start();
+        start.is_some_and(|start| start.elapsed() >= age)
     }
 
     /// Whether one of the polls in progress was told of.
@@ -267,7 +284,8 @@ impl Drop for Keeper {
         slot.set_worker(None);
         slot.outermost.show(Shown::NOTHING);
         slot.innermost.show(Shown::NOTHING);
-        drop(slot.taken().take());
+        slot.outermost.taken().take();
+        slot.innermost.taken().take();
         slots().free.push(slot);
     }
 }

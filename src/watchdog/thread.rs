@@ -202,7 +202,7 @@ impl Watchdog {
             if stood_still {
                 workers.start_over(now);
             }
-            workers.look(now, watched, &slots, &self.polls, &mut self.sampling);
+            workers.look(now, watched, &slots, &mut self.sampling);
         }
         if in_progress || !watched.is_empty() {
             self.busy = clock::now();

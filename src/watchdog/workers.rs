@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::polls::Polls;
 use super::runtimes::Watched;
 use super::sampling::{self, Sampling};
 use super::scan::{Had, Limits, Look, Worker};
@@ -15,8 +14,9 @@ use crate::report::{Doing, Live};
 pub(super) struct Workers {
     /// With what was seen of each when it turned out to be blocked.
     each: Vec<(Worker, Seen)>,
-    /// When one was last asked for that is not known.
-    probed: Option<Duration>,
+    /// When one is next to be asked for that is not known, and how long after that
+    /// the next time.
+    probe: (Duration, Duration),
 }
 
 /// A worker that is blocked.
@@ -26,10 +26,14 @@ struct Seen {
     worker: String,
     /// What was seen of the threads that may be running it.
     live: Vec<Live>,
+    /// There is no doubt which thread does.
+    certain: bool,
 }
 
-/// How often a runtime is asked which thread runs a worker.
-const PROBE_EVERY: Duration = Duration::from_millis(100);
+/// After how long a runtime is asked again which thread runs a worker: at first, and
+/// at most. A worker that has nothing to do cannot answer, and is not to be kept awake.
+const PROBE_AFTER: Duration = Duration::from_millis(100);
+const PROBE_AT_LAST: Duration = Duration::from_secs(10);
 
 /// Of a worker that has not said which thread runs it, so many are looked into.
 const CANDIDATES: usize = 8;
@@ -47,11 +51,12 @@ impl Workers {
         now: Duration,
         watched: &Watched,
         slots: &[&'static Slot],
-        polls: &Polls,
         sampling: &mut Sampling,
     ) {
-        if self.probed.is_none_or(|at| now >= at + PROBE_EVERY) {
-            self.probed = Some(now);
+        let (due, pause) = self.probe;
+        if now >= due {
+            let pause = pause.clamp(PROBE_AFTER, PROBE_AT_LAST);
+            self.probe = (now + pause, pause * 2);
             watched.probe(slots);
         }
         let settings = watched.scope.settings();
@@ -73,18 +78,18 @@ impl Workers {
                 Vec::new()
             };
             let threads = &threads[..threads.len().min(CANDIDATES)];
-            if threads.iter().any(|slot| polls.has_noted(slot)) {
+            // A tracked poll is told of by itself, by its own threshold.
+            let is_tracked = |slot: &&'static Slot| slot.is_polled_for(limits.slow / 2);
+            let look = if watched.is_ending() || worker.is_blocked() && threads.is_empty() {
+                // Nobody runs it any more, so its figures will not move.
+                worker.ends(now, reading)
+            } else if !worker.is_blocked() && threads.iter().any(is_tracked) {
                 worker.start_over(now);
                 continue;
-            }
-            let look = worker.look(
-                now,
-                reading,
-                || had(threads),
-                || wait(threads),
-                limits,
-                certain,
-            );
+            } else {
+                let had = || had(threads);
+                worker.look(now, reading, had, || wait(threads), limits, certain)
+            };
             match look {
                 Look::Nothing => {}
                 Look::Sample => {
@@ -95,6 +100,7 @@ impl Workers {
                     *seen = Seen {
                         worker: name(index, threads),
                         live: sample(threads, Some(doing), sampling),
+                        certain: watched.knows(threads),
                     };
                 }
                 Look::Tell(age, again) => {
@@ -120,6 +126,7 @@ impl Seen {
         Whose {
             scope: &watched.scope,
             worker: &self.worker,
+            certain: self.certain,
         }
     }
 }
