@@ -7,7 +7,7 @@ mod support;
 use std::time::Duration;
 
 use debug_async::prelude::*;
-use debug_async::report::ReportKind;
+use debug_async::report::{Doing, ReportKind};
 use support::{Expected, Program, Seen, check, everywhere, site};
 use tracing::Level;
 
@@ -31,6 +31,9 @@ fn seen(kind: ReportKind, line: u32, message: &str) -> Seen {
         count: 1,
         error: None,
         stack: None,
+        blocked_at: None,
+        blocked_in: None,
+        doing: None,
         text: message.to_owned(),
     }
 }
@@ -88,6 +91,8 @@ fn each_thing_that_is_expected_is_compared() {
         ("task name", expected().task_named("hasher")),
         ("error", expected().error("Lost")),
         ("having a stack", expected().stack(true)),
+        ("the line that blocks", expected().blocked_at(9)),
+        ("what it did", expected().doing(Doing::Waiting)),
         ("the message lacks", expected().says("150ms")),
     ] {
         let said = check(&seen, &[expected]).expect_err(wrong);

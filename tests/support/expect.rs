@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use debug_async::report::ReportKind;
+use debug_async::report::{Doing, ReportKind};
 use tracing::Level;
 
 use super::Seen;
@@ -19,6 +19,8 @@ pub(crate) struct Expected {
     count: Option<u64>,
     says: Vec<String>,
     has_stack: Option<bool>,
+    blocked_at: Option<u32>,
+    doing: Option<Doing>,
 }
 
 impl Expected {
@@ -34,6 +36,8 @@ impl Expected {
             count: Some(1),
             says: Vec::new(),
             has_stack: None,
+            blocked_at: None,
+            doing: None,
         }
     }
 
@@ -91,6 +95,18 @@ impl Expected {
         self
     }
 
+    /// The thread was seen to block at this line, which is on top of the stack.
+    pub(crate) fn blocked_at(mut self, line: u32) -> Expected {
+        self.blocked_at = Some(line);
+        self
+    }
+
+    /// The thread was seen doing this.
+    pub(crate) fn doing(mut self, doing: Doing) -> Expected {
+        self.doing = Some(doing);
+        self
+    }
+
     /// What is wrong with this report, compared with what is expected.
     fn differences(&self, seen: &Seen) -> Vec<String> {
         let mut wrong = Vec::new();
@@ -124,6 +140,27 @@ impl Expected {
         if let Some(there) = self.has_stack {
             let found = seen.stack.as_ref().is_some_and(|stack| !stack.is_empty());
             compare("having a stack", there.to_string(), found.to_string());
+        }
+        if let Some(line) = self.blocked_at {
+            let found = seen.blocked_at.as_ref().and_then(|(_, _, line)| *line);
+            compare(
+                "the line that blocks",
+                format!("{:?}", Some(line)),
+                format!("{found:?}"),
+            );
+            let top = seen.stack.as_ref().and_then(|stack| stack.first());
+            compare(
+                "the top of the stack",
+                format!("{:?}", seen.blocked_at.as_ref()),
+                format!("{top:?}"),
+            );
+        }
+        if let Some(doing) = self.doing {
+            compare(
+                "what it did",
+                format!("{:?}", Some(doing)),
+                format!("{:?}", seen.doing),
+            );
         }
         for part in self
             .says

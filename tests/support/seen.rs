@@ -3,7 +3,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use debug_async::report::{Report, ReportKind, set_hook};
+use debug_async::report::{Doing, Frame, Report, ReportKind, set_hook};
 use tracing::Level;
 
 /// Function, file and line of a frame.
@@ -28,18 +28,17 @@ pub(crate) struct Seen {
     pub(crate) count: u64,
     pub(crate) error: Option<String>,
     pub(crate) stack: Option<Vec<Line>>,
+    pub(crate) blocked_at: Option<Line>,
+    pub(crate) blocked_in: Option<String>,
+    pub(crate) doing: Option<Doing>,
     /// Its `Display`.
     pub(crate) text: String,
 }
 
 impl From<&Report> for Seen {
     fn from(report: &Report) -> Seen {
-        let frames = |stack: &debug_async::report::Stack| {
-            let frames = stack.frames().iter();
-            frames
-                .map(|frame| (frame.function.clone(), frame.file.clone(), frame.line))
-                .collect()
-        };
+        let line = |frame: &Frame| (frame.function.clone(), frame.file.clone(), frame.line);
+        let frames = |stack: &debug_async::report::Stack| stack.frames().iter().map(line).collect();
         Seen {
             kind: report.kind(),
             level: report.level(),
@@ -57,6 +56,9 @@ impl From<&Report> for Seen {
             count: report.count(),
             error: report.error().map(Into::into),
             stack: report.stack().map(frames),
+            blocked_at: report.blocked_at().map(line),
+            blocked_in: report.blocked_in().map(Into::into),
+            doing: report.doing(),
             text: report.to_string(),
         }
     }
