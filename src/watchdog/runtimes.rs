@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Id, RuntimeMetrics};
 
-use super::scan::Reading;
+use super::scan::{Certain, Reading};
 use super::slot::{self, Slot, Worker};
 use super::thread;
 use crate::mode::{Mode, Scope};
@@ -31,7 +31,7 @@ pub(crate) struct Watched {
 /// A worker looks up every so many polls, unless its runtime was built otherwise.
 const EVENT_INTERVAL: u32 = 61;
 
-/// No poll that leaves others their turn is longer than this.
+/// No poll that computes and leaves others their turn is longer than this.
 const LONG: Duration = Duration::from_millis(10);
 
 impl Watched {
@@ -47,10 +47,13 @@ impl Watched {
         }
     }
 
-    /// How long a worker whose figures stand still must have been at it to be in one
-    /// poll, since they only move every `event_interval` polls.
-    pub(super) fn certain(&self) -> Duration {
-        LONG * self.event_interval
+    /// How long a worker whose figures stand still must have been at it, since they only
+    /// move every `event_interval` polls. `slow`: from when on a poll is.
+    pub(super) fn certain(&self, slow: Duration) -> Certain {
+        Certain {
+            computing: (LONG * self.event_interval).max(slow),
+            waiting: slow.max(LONG).saturating_mul(self.event_interval),
+        }
     }
 
     /// Whether its workers do nothing any more.

@@ -123,6 +123,15 @@ enum Sampled {
     Several,
 }
 
+/// How long a worker whose figures stand still must have been at it to be in one poll.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Certain {
+    /// If it computes: few polls take that much of the processor each.
+    pub(super) computing: Duration,
+    /// If it mostly waits, if never for long: only when one of its polls must be slow.
+    pub(super) waiting: Duration,
+}
+
 /// A worker that is blocked for sure.
 #[derive(Clone, Copy, Debug)]
 struct Block {
@@ -168,9 +177,8 @@ impl Worker {
     }
 
     /// Looks at it. `had`: asks what its thread has had, if the thread is known.
-    /// `waits`: asks whether it is waiting for something else than a processor. `certain`:
-    /// how long it must have been at it to be in one poll, if it does not
-    /// wait all the time.
+    /// `waits`: asks whether it is waiting for something else than a processor. `certain`
+    /// counts if it does not wait all the time.
     pub(super) fn look(
         &mut self,
         now: Duration,
@@ -178,7 +186,7 @@ impl Worker {
         had: impl FnOnce() -> Option<Had>,
         waits: impl FnOnce() -> bool,
         limits: Limits,
-        certain: Duration,
+        certain: Certain,
     ) -> Look {
         if !self.stands_still(reading) {
             return self.ends(now, reading);
@@ -209,15 +217,19 @@ impl Worker {
         }
         let queued = had.queued.saturating_sub(first.queued);
         let own = age.saturating_sub(queued);
-        if own < certain / 2 {
+        if own < certain.computing / 2 {
             return Look::Nothing;
         }
         match self.sampled {
             Sampled::Several => Look::Nothing,
-            Sampled::Task(_, times) if times >= SAMPLES && own >= certain => {
-                self.block = Some(Block { told: 0 });
+            Sampled::Task(_, times) if times >= SAMPLES && own >= certain.computing => {
                 let cpu = had.cpu.saturating_sub(first.cpu);
-                Look::Blocked(doing(age, cpu, queued))
+                let doing = doing(age, cpu, queued);
+                if doing == Doing::Waiting && own < certain.waiting {
+                    return Look::Nothing;
+                }
+                self.block = Some(Block { told: 0 });
+                Look::Blocked(doing)
             }
             Sampled::Never | Sampled::Task(..) => Look::Sample,
         }
@@ -280,7 +292,10 @@ mod tests {
         assert_eq!(poll(10_001 * MS, done, LIMITS), Next::Tell);
     }
 
-    const CERTAIN: Duration = Duration::from_millis(610);
+    const CERTAIN: Certain = Certain {
+        computing: Duration::from_millis(610),
+        waiting: Duration::from_millis(6_100),
+    };
 
     /// Looks every 10 ms from 0 on; what each look gave that was not `Nothing`.
     fn looks(
@@ -349,6 +364,17 @@ mod tests {
         let seen = looks(2_000, |_| active(0), computing, |_| None);
         assert_eq!(seen[0], (610, Look::Blocked(Doing::Computing)));
         assert_eq!(seen[1], (1_000, Look::Tell(1_000 * MS, false)));
+    }
+
+    #[test]
+    fn a_worker_that_waits_again_and_again_is_blocked_when_one_poll_must_be_slow() {
+        // 1 ms of every 50.
+        let a_little = |at| Had {
+            cpu: Duration::from_millis(at / 50),
+            queued: Duration::ZERO,
+        };
+        let seen = looks(7_000, |_| active(0), a_little, |_| None);
+        assert_eq!(seen[0], (6_100, Look::Blocked(Doing::Waiting)));
     }
 
     #[test]

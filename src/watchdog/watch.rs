@@ -24,7 +24,8 @@ use crate::mode::{self, Mode, Scope};
 /// What waits (for a lock, a device, the time) is reported from
 /// [`slow_poll`](crate::config::Config::slow_poll) on. What computes cannot be told
 /// from many short polls before the worker has stood for 10 ms times the runtime's
-/// `event_interval`, 610 ms by default, and is reported from then on.
+/// `event_interval`, 610 ms by default, and is reported from then on; what waits a little
+/// again and again, before it has stood for `slow_poll` times that.
 ///
 /// # Examples
 ///

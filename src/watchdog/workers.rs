@@ -64,7 +64,7 @@ impl Workers {
             slow: settings.slow_poll(),
             blocked: settings.blocked,
         };
-        let certain = watched.certain().max(limits.slow);
+        let certain = watched.certain(limits.slow);
         for index in 0..watched.metrics.num_workers() {
             let reading = watched.reading(index);
             if self.each.len() <= index {
