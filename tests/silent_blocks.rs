@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use debug_async::config::Config;
 use debug_async::prelude::*;
+use debug_async::report::ReportKind;
 use debug_async::runtime::Builder;
 use support::run::{Case, Flavor, case};
-use support::{Host, Program, collect, on, take_seen};
+use support::{Expected, Host, Program, check, collect, on, take_seen};
 use tokio::task::yield_now;
 
 const CURRENT: Case = case(Host::Ours, Flavor::CurrentThread, true);
@@ -64,6 +65,30 @@ fn what_leaves_its_worker_to_another_thread() {
         });
         run.expect(&[]);
     });
+}
+
+#[test]
+fn what_leaves_its_worker_to_another_thread_where_no_stack_can_be_taken() {
+    let program = Program::new(|| {
+        collect();
+        let mut builder = Builder::new_multi_thread();
+        let runtime = builder.debug(true).config(quick_to_tell()).build();
+        runtime.expect("it can be built").block_on(async {
+            let task = debug_async::spawn!(async { tokio::task::block_in_place(sleeps) });
+            task.await.expect("no panic");
+            debug_async::flush();
+            let seen = take_seen();
+            assert!(seen.is_empty(), "{seen:#?}");
+            // What does not is told while it runs.
+            let task = debug_async::spawn!(async { sleeps() });
+            task.await.expect("no panic");
+        });
+        debug_async::flush();
+        let blocked = Expected::new(ReportKind::Blocked).stack(true);
+        check(&take_seen(), &[blocked]).expect("it is told");
+    });
+    let no_samples = ("ASYNC_DEBUG_SAMPLE_SIGNAL", "off");
+    program.run(&[no_samples]).succeeded();
 }
 
 #[test]

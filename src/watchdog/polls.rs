@@ -1,16 +1,15 @@
 //! The tracked polls in progress.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::sampling::{self, Sampling};
 use super::scan::{self, Done, Had, Limits, Next};
-use super::slot::{Level, Shown, Slot};
+use super::slot::{Level, Shown, Slot, Worker};
 use super::{Taken, stalls};
 use crate::clock::{self, Tick};
 use crate::detect::blocked;
-use crate::record::Record;
+use crate::record::{Object, Record};
 use crate::registry;
 use crate::report::Live;
 
@@ -57,11 +56,13 @@ impl Known {
 
 impl Polls {
     /// Looks at the polls in progress. Gives whether there are any, and when one of
-    /// them will call for something.
+    /// them will call for something. `stands_still`: whether a worker is at one thing
+    /// since the last look.
     pub(super) fn look(
         &mut self,
         slots: &[&'static Slot],
         sampling: &mut Sampling,
+        stands_still: &dyn Fn(Worker) -> bool,
     ) -> (bool, Option<Duration>) {
         self.known.values_mut().for_each(|known| known.seen = false);
         let mut next: Option<Duration> = None;
@@ -71,13 +72,26 @@ impl Polls {
             let outer = slot.outermost.shown();
             any |= outer.start().is_some();
             let waits = [
-                self.look_at(slot, &slot.innermost, [inner, outer], None, sampling),
+                self.look_at(
+                    slot,
+                    &slot.innermost,
+                    [inner, outer],
+                    None,
+                    sampling,
+                    stands_still,
+                ),
                 // What the innermost may take, those around it may.
                 if inner.start().is_some() && inner.is_lenient() {
                     None
                 } else {
-                    let within = inner.start();
-                    self.look_at(slot, &slot.outermost, [outer, outer], within, sampling)
+                    self.look_at(
+                        slot,
+                        &slot.outermost,
+                        [outer, outer],
+                        inner.start(),
+                        sampling,
+                        stands_still,
+                    )
                 },
             ];
             next = waits.into_iter().flatten().chain(next).min();
@@ -95,6 +109,7 @@ impl Polls {
         [shown, outer]: [Shown; 2],
         within: Option<Tick>,
         sampling: &mut Sampling,
+        stands_still: &dyn Fn(Worker) -> bool,
     ) -> Option<Duration> {
         let start = shown.start()?;
         let key = (std::ptr::from_ref(level).addr(), shown);
@@ -123,10 +138,22 @@ impl Polls {
                 Next::Tell => {
                     known.done.told += 1;
                     known.done.sampled = true;
-                    known.tell(slot, level, age, sampling, &record);
+                    let live = known.sample(slot, level, age, sampling);
+                    if live.is_some() || holds_others_up(slot, &record, stands_still) {
+                        known.tell(slot, level, age, live, &record);
+                    }
                 }
             }
         }
+    }
+}
+
+/// Whether a thread that cannot be looked into has not left its worker to another, by
+/// `block_in_place`. If that is not known, the poll tells when it ends.
+fn holds_others_up(slot: &Slot, record: &Record, stands_still: &dyn Fn(Worker) -> bool) -> bool {
+    match slot.worker() {
+        Some(worker) => stands_still(worker),
+        None => record.object() == Object::Root,
     }
 }
 
@@ -173,15 +200,7 @@ impl Known {
         is_it.then_some(Live { doing, ..live })
     }
 
-    fn tell(
-        &self,
-        slot: &Slot,
-        level: &Level,
-        age: Duration,
-        sampling: &mut Sampling,
-        record: &Arc<Record>,
-    ) {
-        let live = self.sample(slot, level, age, sampling);
+    fn tell(&self, slot: &Slot, level: &Level, age: Duration, live: Option<Live>, record: &Record) {
         // Ended meanwhile: it tells by itself.
         if level.shown() != self.shown {
             return;

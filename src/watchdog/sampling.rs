@@ -1,6 +1,8 @@
 //! The sampler, got ready when it is first needed, and given up when it fails.
 
 use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::sampler::{Missed, Refused, Sampler};
 use super::scan::Had;
@@ -8,7 +10,7 @@ use super::slot::Slot;
 use crate::config::SampleSignal;
 use crate::mode::Scope;
 use crate::notice;
-use crate::report::{Doing, Live};
+use crate::report::{self, Doing, Live};
 
 pub(super) enum Sampling {
     /// Not needed so far.
@@ -42,7 +44,7 @@ impl Sampling {
             // Nothing that the program's author could change.
             Err(Refused::Unsupported) => Sampling::Off,
             Err(refused) => {
-                notice::say(&refused.to_string());
+                say(refused.to_string());
                 Sampling::Off
             }
         }
@@ -67,12 +69,27 @@ impl Sampling {
             }
             Err(missed) => {
                 if let Missed::Replaced { .. } = missed {
-                    notice::say(&missed.to_string());
+                    say(missed.to_string());
                     *self = Sampling::Off;
                 }
                 None
             }
         }
+    }
+}
+
+/// Says once why there are no stacks: not from here, where locks are held and somebody
+/// may wait, as it runs the program's subscriber.
+fn say(message: String) {
+    static SAID: Mutex<String> = Mutex::new(String::new());
+    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    if *said != message {
+        said.clone_from(&message);
+        drop(said);
+        report::every(Duration::ZERO, move || {
+            notice::say(&message);
+            None
+        });
     }
 }
 

@@ -156,8 +156,8 @@ pub(super) enum Look {
 /// So many samples of one task are enough.
 const SAMPLES: u32 = 4;
 
-/// Processor time that is nobody's doing: the clocks are not read at one moment.
-const SLACK: Duration = Duration::from_micros(20);
+/// Processor time that is nobody's doing. To go from one poll to the next takes more.
+const SLACK: Duration = Duration::from_micros(2);
 
 impl Worker {
     pub(super) fn new(now: Duration, reading: Reading) -> Worker {
@@ -231,7 +231,15 @@ impl Worker {
                 self.block = Some(Block { told: 0 });
                 Look::Blocked(doing)
             }
-            Sampled::Never | Sampled::Task(..) => Look::Sample,
+            // Spread over the time till then, and no more of them than that takes.
+            Sampled::Never => Look::Sample,
+            Sampled::Task(_, times)
+                if times < SAMPLES
+                    && own >= certain.computing / 2 * (SAMPLES + times) / SAMPLES =>
+            {
+                Look::Sample
+            }
+            Sampled::Task(..) => Look::Nothing,
         }
     }
 

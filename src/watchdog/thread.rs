@@ -18,6 +18,11 @@ use crate::mode::{self, Scope, silence_this_thread};
 /// Without anything to look at for so long, the thread ends.
 const IDLE: Duration = Duration::from_secs(2);
 
+/// So long others wait for a look, and for its end: it may be held up by a thread that
+/// does not answer, and must not hold up the program.
+const LOOK_LIMIT: Duration = Duration::from_secs(1);
+const END_LIMIT: Duration = Duration::from_secs(5);
+
 /// The bounds of the time between two looks: an eighth of the threshold, within these.
 const OFTEN: Duration = Duration::from_millis(5);
 const SELDOM: Duration = Duration::from_millis(50);
@@ -86,10 +91,21 @@ pub(super) fn last_look() {
     state.asked += 1;
     let ticket = state.asked;
     ASKED.notify_one();
-    while state.done < ticket && is_there(&state) {
+    drop(wait_while(state, LOOK_LIMIT, |state| state.done < ticket));
+}
+
+/// Waits for the thread, while it is there.
+fn wait_while(
+    mut state: MutexGuard<'static, State>,
+    limit: Duration,
+    wanted: impl Fn(&State) -> bool,
+) -> MutexGuard<'static, State> {
+    let since = clock::now();
+    while wanted(&state) && is_there(&state) && since.elapsed() < limit {
         let waited = DONE.wait_timeout(state, Duration::from_millis(100));
         state = waited.unwrap_or_else(PoisonError::into_inner).0;
     }
+    state
 }
 
 /// Whether there is a thread that answers, and it is another than this.
@@ -110,10 +126,7 @@ pub(super) fn end_if_idle() {
     }
     state.stop = true;
     ASKED.notify_one();
-    while state.stop && is_there(&state) {
-        let waited = DONE.wait_timeout(state, Duration::from_millis(100));
-        state = waited.unwrap_or_else(PoisonError::into_inner).0;
-    }
+    state = wait_while(state, END_LIMIT, |state| state.stop);
     if !RUNNING.load(Acquire)
         && let Some(thread) = state.thread.take()
     {
@@ -134,7 +147,7 @@ fn run() {
         let looked = std::panic::catch_unwind(look);
         let mut state = state();
         state.done = state.asked;
-        let is_over = (state.stop || watchdog.idle() >= IDLE) && !runtimes::any_on();
+        let is_over = (state.stop || watchdog.idle() >= IDLE) && is_not_needed();
         state.stop = false;
         // A panic of ours ends the watch, and nothing else.
         let wait = match looked {
@@ -156,6 +169,15 @@ fn run() {
             ASKED.wait_timeout_while(state, wait, |state| !state.stop && state.asked == asked);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
+}
+
+/// Whether nothing is left to watch. If so, who comes next starts another thread.
+fn is_not_needed() -> bool {
+    // Before the look: who registers a runtime meanwhile sees one or the other.
+    RUNNING.store(false, Release);
+    let is_needed = runtimes::any_on();
+    RUNNING.store(is_needed, Release);
+    !is_needed
 }
 
 struct Watchdog {
@@ -196,7 +218,16 @@ impl Watchdog {
         self.runtimes
             .retain(|number, _| watched.iter().any(|watched| watched.number == *number));
         // The polls first: what they tell of, the workers need not.
-        let (in_progress, next) = self.polls.look(&slots, &mut self.sampling);
+        let runtimes = &self.runtimes;
+        let stands_still = |worker: slot::Worker| {
+            let is_its = |watched: &&Arc<Watched>| watched.number == worker.runtime;
+            let watched = watched.iter().find(is_its);
+            let workers = runtimes.get(&worker.runtime);
+            workers
+                .zip(watched)
+                .is_some_and(|(workers, watched)| workers.stands_still(worker.index, watched))
+        };
+        let (in_progress, next) = self.polls.look(&slots, &mut self.sampling, &stands_still);
         for watched in &watched {
             let workers = self.runtimes.entry(watched.number).or_default();
             if stood_still {

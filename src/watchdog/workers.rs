@@ -39,6 +39,14 @@ const PROBE_AT_LAST: Duration = Duration::from_secs(10);
 const CANDIDATES: usize = 8;
 
 impl Workers {
+    /// Whether a worker is at one thing since the last look.
+    pub(super) fn stands_still(&self, index: Option<u16>, watched: &Watched) -> bool {
+        let index = index
+            .map(usize::from)
+            .filter(|index| *index < self.each.len());
+        index.is_some_and(|index| self.each[index].0.stands_still(watched.reading(index)))
+    }
+
     /// The time that has passed was not theirs.
     pub(super) fn start_over(&mut self, now: Duration) {
         for (worker, _) in &mut self.each {
