@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::clock::{self, Tick};
 use crate::record::{Record, Step};
 use crate::report::Live;
-use crate::watchdog::{self, Showing};
+use crate::watchdog::{self, Showing, Untold};
 
 /// What is known of the innermost poll or drop in progress.
 #[derive(Clone, Copy, Debug, Default)]
@@ -138,14 +138,12 @@ impl Frame {
         self.around.may_block
     }
 
-    /// What was seen of it while it ran.
-    pub(super) fn taken(&self) -> Option<Live> {
-        self.showing?.taken(self.start)
-    }
-
-    /// Whether it was told of while it ran.
-    pub(super) fn was_told(&self) -> bool {
-        self.showing.is_some_and(Showing::was_told)
+    /// It was slow: what is left to tell of it.
+    pub(super) fn take_over(&self) -> Untold {
+        match self.showing {
+            Some(showing) => showing.take_over(self.start),
+            None => Untold::Seen(None),
+        }
     }
 
     pub(super) fn start(&self) -> Tick {

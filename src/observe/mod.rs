@@ -24,7 +24,7 @@ use crate::mode::Scope;
 use crate::panics;
 use crate::record::{Debugged, Object, Record, Step};
 use crate::registry;
-use crate::watchdog;
+use crate::watchdog::{self, Untold};
 
 /// What a wrapper holds: the record of what it wraps, or nothing.
 ///
@@ -175,9 +175,11 @@ impl Drop for Timing<'_> {
         frame.leave(|frame, elapsed, within| {
             debug.polled_for(elapsed);
             if let Some(own) = slow_poll::judge(elapsed, within.told, debug.slow_poll()) {
-                if !frame.may_block() && !frame.was_told() {
+                if !frame.may_block()
+                    && let Untold::Seen(live) = frame.take_over()
+                {
                     let own = own.saturating_sub(not_its_own(frame.start()));
-                    slow_poll::report(record, own, frame.taken());
+                    slow_poll::report(record, own, live);
                 }
                 // Told or excused: those around it have nothing to add.
                 elapsed

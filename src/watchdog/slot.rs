@@ -101,6 +101,15 @@ impl Level {
     }
 }
 
+/// What is left to tell of a poll that ends and was slow.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Untold {
+    /// Nothing: it was told of while it ran.
+    No,
+    /// All of it; what was seen, if anything was.
+    Seen(Option<Live>),
+}
+
 /// What a poll has to put back when it ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Showing {
@@ -164,14 +173,21 @@ impl Showing {
         self.end();
     }
 
-    /// What was seen of this poll while it ran.
-    pub(crate) fn taken(self, start: Tick) -> Option<Live> {
-        self.level().taken_since(start).map(|taken| taken.live)
-    }
-
-    /// Whether it was told of while it ran.
-    pub(crate) fn was_told(self) -> bool {
-        self.slot.told.load(Acquire) == self.level().start.load(Relaxed)
+    /// What was seen of this poll while it ran, if it was not told of then. From here on
+    /// the watchdog has nothing to tell of it, nor of those around it, till it ends.
+    pub(crate) fn take_over(self, start: Tick) -> Untold {
+        let level = self.level();
+        // The watchdog holds this while it makes up its mind.
+        let mut taken = level.taken();
+        let was_told = self.slot.told.load(Acquire) == level.start.load(Relaxed);
+        self.slot.outermost.start.store(0, Release);
+        self.slot.innermost.start.store(0, Release);
+        let taken = taken.take_if(|taken| taken.at.elapsed() <= start.elapsed());
+        if was_told {
+            Untold::No
+        } else {
+            Untold::Seen(taken.map(|taken| taken.live))
+        }
     }
 
     fn level(self) -> &'static Level {
