@@ -1,8 +1,6 @@
 //! The runtimes that are watched, and which thread runs which of their workers.
 
-use std::sync::atomic::{
-    AtomicBool, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
-};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
@@ -24,8 +22,6 @@ pub(crate) struct Watched {
     /// Has a task of ours run there, by which a worker is known; set for a runtime
     /// that is not ours.
     prober: Mutex<Option<Waker>>,
-    /// It has ended, and is looked at for the last time.
-    ending: AtomicBool,
 }
 
 /// A worker looks up every so many polls, unless its runtime was built otherwise.
@@ -54,11 +50,6 @@ impl Watched {
             computing: (LONG * self.event_interval).max(slow),
             waiting: slow.max(LONG).saturating_mul(self.event_interval),
         }
-    }
-
-    /// Whether its workers do nothing any more.
-    pub(super) fn is_ending(&self) -> bool {
-        self.ending.load(Acquire)
     }
 
     /// Whether these threads are one, which runs a worker beyond doubt: on a runtime
@@ -154,7 +145,6 @@ pub(crate) fn register(
         id,
         event_interval: event_interval.unwrap_or(EVENT_INTERVAL),
         prober: Mutex::new(None),
-        ending: AtomicBool::new(false),
     });
     let mut watched = lock();
     if watched.iter().any(|watched| watched.id == id) {
@@ -169,36 +159,39 @@ pub(crate) fn register(
 }
 
 impl Registration {
-    /// A task of ours that says what runs it is woken by `waker`.
-    pub(super) fn ask_by(&self, waker: &Waker) {
+    /// A task of ours that finds out about the workers is woken by `waker`. Gives
+    /// whether it has been before.
+    pub(super) fn ask_by(&self, waker: &Waker) -> bool {
         let watched = all();
         let Some(watched) = watched.iter().find(|watched| watched.number == self.0) else {
-            return;
+            return false;
         };
         let mut prober = watched
             .prober
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
+        let is_known = prober.is_some();
         if prober.as_ref().is_none_or(|known| !known.will_wake(waker)) {
             *prober = Some(waker.clone());
         }
+        is_known
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
         let is_it = |watched: &Arc<Watched>| watched.number == self.0;
-        if let Some(watched) = all().iter().find(|watched| is_it(watched)) {
-            watched.ending.store(true, Release);
-            if watched.is_on() {
-                thread::last_look();
-            }
-        }
         let mut watched = lock();
         let gone: Vec<_> = watched.extract_if(.., |watched| is_it(watched)).collect();
         drop(watched);
+        let was_on = gone.iter().any(|watched| watched.is_on());
         // Not under the lock: it may be the last to hold the runtime's handle.
         drop(gone);
+        if was_on {
+            // In which it tells what blocked to the end; and it holds the handle no
+            // longer than that.
+            thread::last_look();
+        }
         thread::end_if_idle();
     }
 }

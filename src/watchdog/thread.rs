@@ -215,8 +215,9 @@ impl Watchdog {
             .filter(|watched| watched.is_on())
             .collect();
         let slots = slot::all();
-        self.runtimes
-            .retain(|number, _| watched.iter().any(|watched| watched.number == *number));
+        let is_gone = |number: &u32| !watched.iter().any(|watched| watched.number == *number);
+        let gone = self.runtimes.extract_if(|number, _| is_gone(number));
+        gone.for_each(|(_, workers)| workers.end(now));
         // The polls first: what they tell of, the workers need not.
         let runtimes = &self.runtimes;
         let stands_still = |worker: slot::Worker| {
@@ -229,7 +230,8 @@ impl Watchdog {
         };
         let (in_progress, next) = self.polls.look(&slots, &mut self.sampling, &stands_still);
         for watched in &watched {
-            let workers = self.runtimes.entry(watched.number).or_default();
+            let workers = self.runtimes.entry(watched.number);
+            let workers = workers.or_insert_with(|| Workers::new(&watched.scope));
             if stood_still {
                 workers.start_over(now);
             }

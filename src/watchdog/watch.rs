@@ -3,11 +3,14 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 
 use super::runtimes::{self, Registration};
+use crate::clock::{self, Instant};
 use crate::mode::{self, Mode, Scope};
 
 /// Watches a runtime that was not built by this crate: what blocks one of its workers
@@ -17,8 +20,9 @@ use crate::mode::{self, Mode, Scope};
 /// [`debug_async::runtime`](crate::runtime), `#[debug_async::main]`'s for one, is
 /// watched by itself, and this does nothing for it. Nor does it outside debug mode.
 ///
-/// It spawns one task on the runtime, which sleeps nearly always and ends with it;
-/// `num_alive_tasks` counts it. The future that `block_on` runs on a runtime of
+/// It spawns a task on the runtime, which sleeps nearly always and ends with it;
+/// `num_alive_tasks` counts it. A few more find out at first which thread runs which
+/// worker, and end at once. The future that `block_on` runs on a runtime of
 /// several workers is on none of them: track it (`.tracked()`) to see it.
 ///
 /// What waits (for a lock, a device, the time) is reported from
@@ -51,39 +55,80 @@ pub fn watch(handle: &Handle) {
     if Handle::try_current().is_ok_and(|current| current.id() == handle.id()) {
         runtimes::on_worker(number, tokio::runtime::worker_index());
     }
-    drop(handle.spawn(Probe {
+    let probe = Probe {
         number,
-        registration: Some(registration),
-    }));
-    for _ in 1..workers {
-        // One for each worker, that each may be known from the start.
-        drop(handle.spawn(Probe {
-            number,
-            registration: None,
-        }));
-    }
+        workers,
+        registration,
+    };
+    drop(handle.spawn(probe));
+    spread(number, workers, AT_FIRST, |scout| drop(handle.spawn(scout)));
 }
 
-/// Says which thread runs a worker, by running there. With the registration of the
-/// runtime it stays, to be asked again, and to see the runtime end.
+/// Says which thread runs a worker, by running there. Stays, to be asked again, and to
+/// see the runtime end.
 struct Probe {
     number: u32,
-    registration: Option<Registration>,
+    workers: usize,
+    registration: Registration,
 }
 
 impl Future for Probe {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if let Some(index) = tokio::runtime::worker_index() {
-            runtimes::on_worker(self.number, Some(index));
+        // The first time there are others.
+        if self.registration.ask_by(cx.waker()) {
+            let Probe {
+                number, workers, ..
+            } = *self;
+            spread(number, workers, LATER, |scout| drop(tokio::spawn(scout)));
         }
-        match &self.registration {
-            Some(registration) => {
-                registration.ask_by(cx.waker());
-                Poll::Pending
-            }
-            None => Poll::Ready(()),
+        Poll::Pending
+    }
+}
+
+/// For how long the workers of a runtime are sought, at most: other tasks have their
+/// turns meanwhile.
+const AT_FIRST: Duration = Duration::from_millis(20);
+const LATER: Duration = Duration::from_millis(2);
+
+/// Sends out one for each worker. A worker that has nothing to do takes what another
+/// has too much of, so they stay till each has had one.
+fn spread(number: u32, workers: usize, time: Duration, spawn: impl Fn(Scout)) {
+    let found = Arc::new(AtomicU64::new(0));
+    let until = clock::now() + time;
+    for _ in 0..workers {
+        spawn(Scout {
+            number,
+            workers: workers.min(64) as u32,
+            found: Arc::clone(&found),
+            until,
+        });
+    }
+}
+
+struct Scout {
+    number: u32,
+    workers: u32,
+    /// The workers that have had one, a bit each.
+    found: Arc<AtomicU64>,
+    until: Instant,
+}
+
+impl Future for Scout {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(index) = tokio::runtime::worker_index() else {
+            return Poll::Ready(());
+        };
+        runtimes::on_worker(self.number, Some(index));
+        let bit = 1 << (index % 64);
+        let found = self.found.fetch_or(bit, Relaxed) | bit;
+        if found.count_ones() >= self.workers || clock::now() >= self.until {
+            return Poll::Ready(());
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }

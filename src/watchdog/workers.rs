@@ -1,17 +1,19 @@
 //! The workers of one runtime, tracked or not what they run.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::runtimes::Watched;
 use super::sampling::{self, Sampling};
-use super::scan::{Had, Limits, Look, Worker};
+use super::scan::{Had, Limits, Look, Reading, Worker};
 use super::slot::Slot;
 use crate::detect::{Whose, blocked, slow_poll};
+use crate::mode::{Mode, Scope};
 use crate::report::{Doing, Live};
 
 /// What is remembered of them.
-#[derive(Default)]
 pub(super) struct Workers {
+    scope: Arc<Scope>,
     /// With what was seen of each when it turned out to be blocked.
     each: Vec<(Worker, Seen)>,
     /// When one is next to be asked for that is not known, and how long after that
@@ -39,6 +41,26 @@ const PROBE_AT_LAST: Duration = Duration::from_secs(10);
 const CANDIDATES: usize = 8;
 
 impl Workers {
+    pub(super) fn new(scope: &Arc<Scope>) -> Workers {
+        Workers {
+            scope: Arc::clone(scope),
+            each: Vec::new(),
+            probe: (Duration::ZERO, Duration::ZERO),
+        }
+    }
+
+    /// The runtime has ended.
+    pub(super) fn end(mut self, now: Duration) {
+        if self.scope.mode() != Mode::Debug {
+            return;
+        }
+        for (worker, seen) in &mut self.each {
+            if let Look::Ended(elapsed, told) = worker.ends(now, Reading::default()) {
+                seen.tell_end(&self.scope, elapsed, told);
+            }
+        }
+    }
+
     /// Whether a worker is at one thing since the last look.
     pub(super) fn stands_still(&self, index: Option<u16>, watched: &Watched) -> bool {
         let index = index
@@ -88,7 +110,7 @@ impl Workers {
             let threads = &threads[..threads.len().min(CANDIDATES)];
             // A tracked poll is told of by itself, by its own threshold.
             let is_tracked = |slot: &&'static Slot| slot.is_polled_for(limits.slow / 2);
-            let look = if watched.is_ending() || worker.is_blocked() && threads.is_empty() {
+            let look = if worker.is_blocked() && threads.is_empty() {
                 // Nobody runs it any more, so its figures will not move.
                 worker.ends(now, reading)
             } else if !worker.is_blocked() && threads.iter().any(is_tracked) {
@@ -113,16 +135,14 @@ impl Workers {
                 }
                 Look::Tell(age, again) => {
                     let doing = seen.live.first().and_then(|live| live.doing);
-                    let whose = seen.whose(watched);
+                    let whose = seen.whose(&self.scope);
                     for live in sample(threads, doing, sampling) {
                         blocked::report_worker(&whose, age, live, again);
                     }
                 }
                 Look::Ended(elapsed, told) => {
                     let seen = std::mem::take(seen);
-                    for live in seen.live.iter().filter(|_| !told) {
-                        slow_poll::report_worker(&seen.whose(watched), elapsed, *live);
-                    }
+                    seen.tell_end(&self.scope, elapsed, told);
                 }
             }
         }
@@ -130,9 +150,16 @@ impl Workers {
 }
 
 impl Seen {
-    fn whose<'a>(&'a self, watched: &'a Watched) -> Whose<'a> {
+    /// Tells of a block that is over, unless it was told of while it lasted.
+    fn tell_end(&self, scope: &Arc<Scope>, elapsed: Duration, told: bool) {
+        for live in self.live.iter().filter(|_| !told) {
+            slow_poll::report_worker(&self.whose(scope), elapsed, *live);
+        }
+    }
+
+    fn whose<'a>(&'a self, scope: &'a Arc<Scope>) -> Whose<'a> {
         Whose {
-            scope: &watched.scope,
+            scope,
             worker: &self.worker,
             certain: self.certain,
         }
