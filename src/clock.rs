@@ -80,7 +80,7 @@ impl Tick {
 
 /// A tick that one thread leaves for another, in one word. No order with anything
 /// else comes with it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct AtomicTick(AtomicU64);
 
 impl AtomicTick {

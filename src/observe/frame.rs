@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use crate::clock::{self, Tick};
 use crate::record::{Record, Step};
-use crate::report::Live;
 use crate::watchdog::{self, Showing, Untold};
 
 /// What is known of the innermost poll or drop in progress.

@@ -246,7 +246,7 @@ fn ended(record: &Arc<Record>) {
         return;
     };
     if let Some(own) = slow_poll::judge(elapsed, dropped.told, debug.slow_poll()) {
-        if !frame::may_block() && !watchdog::was_told() {
+        if !frame::may_block() && watchdog::tells_itself(start) {
             let own = own.saturating_sub(not_its_own(start));
             slow_drop::report(record, own, watchdog::taken_since(start));
         }

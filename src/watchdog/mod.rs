@@ -57,7 +57,8 @@ pub(crate) fn taken_since(start: Tick) -> Option<Live> {
     Some(taken.live)
 }
 
-/// Whether the poll in progress on this thread was told of.
-pub(crate) fn was_told() -> bool {
-    slot::mine_if_any().is_some_and(Slot::is_told)
+/// This thread tells of something that has blocked it since `start`, other than a poll.
+/// False if it has been told of: as a poll, or as what blocked its worker.
+pub(crate) fn tells_itself(start: Tick) -> bool {
+    slot::mine_if_any().is_none_or(|slot| slot.tells_itself(start) && !slot.is_told())
 }

@@ -138,6 +138,8 @@ impl Polls {
                 Next::Tell => {
                     known.done.told += 1;
                     known.done.sampled = true;
+                    // Whoever ends the poll meanwhile waits, to see if it is told.
+                    let _mind = level.taken();
                     let live = known.sample(slot, level, age, sampling);
                     if live.is_some() || holds_others_up(slot, &record, stands_still) {
                         known.tell(slot, level, age, live, &record);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::Taken;
 use super::sampler::Thread;
-use crate::clock::Tick;
+use crate::clock::{self, AtomicTick, Tick};
 use crate::report::Live;
 
 /// One thread's place. Slots are never freed: another thread takes what one leaves.
@@ -23,6 +23,10 @@ pub(crate) struct Slot {
     worker: AtomicU64,
     /// When the poll began that was told of while it ran.
     told: AtomicU64,
+    /// When this thread last told, by itself, of something that blocked it.
+    told_itself: AtomicTick,
+    /// When the watchdog last told of its worker.
+    told_of_worker: AtomicTick,
     /// Whose it is, where a thread can be asked for its stack. Held by the watchdog
     /// while it asks.
     owner: Mutex<Option<Thread>>,
@@ -177,11 +181,13 @@ impl Showing {
     /// the watchdog has nothing to tell of it, nor of those around it, till it ends.
     pub(crate) fn take_over(self, start: Tick) -> Untold {
         let level = self.level();
-        // The watchdog holds this while it makes up its mind.
+        // The watchdog holds these while it makes up its mind.
         let mut taken = level.taken();
+        let outer = self.before.map(|_| self.slot.outermost.taken());
         let was_told = self.slot.told.load(Acquire) == level.start.load(Relaxed);
         self.slot.outermost.start.store(0, Release);
         self.slot.innermost.start.store(0, Release);
+        drop(outer);
         let taken = taken.take_if(|taken| taken.at.elapsed() <= start.elapsed());
         if was_told {
             Untold::No
@@ -223,6 +229,22 @@ impl Slot {
         told != 0 && levels.any(|level| level.start.load(Relaxed) == told)
     }
 
+    /// This thread tells, by itself, of something that blocked it. False if that has
+    /// been told since, as what blocked its worker.
+    pub(super) fn tells_itself(&self, start: Tick) -> bool {
+        self.told_itself.store(clock::tick());
+        !is_since(&self.told_of_worker, start.elapsed())
+    }
+
+    /// Whether this thread has told of something that blocked it, within the last `age`.
+    pub(super) fn has_told(&self, age: Duration) -> bool {
+        is_since(&self.told_itself, age)
+    }
+
+    pub(super) fn set_told_of_worker(&self) {
+        self.told_of_worker.store(clock::tick());
+    }
+
     pub(super) fn set_told(&self, start: Tick) {
         self.told.store(start.to_bits(), Release);
     }
@@ -237,6 +259,10 @@ impl Slot {
             self.worker.store(bits, Release);
         }
     }
+}
+
+fn is_since(tick: &AtomicTick, age: Duration) -> bool {
+    tick.load().is_some_and(|tick| tick.elapsed() <= age)
 }
 
 /// A worker of a watched runtime.

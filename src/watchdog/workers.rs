@@ -28,6 +28,7 @@ struct Seen {
     worker: String,
     /// What was seen of the threads that may be running it.
     live: Vec<Live>,
+    threads: Vec<&'static Slot>,
     /// There is no doubt which thread does.
     certain: bool,
 }
@@ -130,6 +131,7 @@ impl Workers {
                     *seen = Seen {
                         worker: name(index, threads),
                         live: sample(threads, Some(doing), sampling),
+                        threads: threads.to_vec(),
                         certain: watched.knows(threads),
                     };
                 }
@@ -139,6 +141,7 @@ impl Workers {
                     for live in sample(threads, doing, sampling) {
                         blocked::report_worker(&whose, age, live, again);
                     }
+                    threads.iter().for_each(|slot| slot.set_told_of_worker());
                 }
                 Look::Ended(elapsed, told) => {
                     let seen = std::mem::take(seen);
@@ -150,8 +153,10 @@ impl Workers {
 }
 
 impl Seen {
-    /// Tells of a block that is over, unless it was told of while it lasted.
+    /// Tells of a block that is over, unless it was told of while it lasted, or the
+    /// thread did so itself: it dropped something tracked.
     fn tell_end(&self, scope: &Arc<Scope>, elapsed: Duration, told: bool) {
+        let told = told || self.threads.iter().any(|slot| slot.has_told(elapsed));
         for live in self.live.iter().filter(|_| !told) {
             slow_poll::report_worker(&self.whose(scope), elapsed, *live);
         }
