@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use debug_async::prelude::*;
 use debug_async::report::ReportKind;
 use debug_async::runtime::{Builder, Runtime};
-use support::{Program, block, collect, take_seen, thread_names, wait_until};
+use support::{Program, collect, take_seen, thread_names, wait_until};
 
 fn current_thread() -> Runtime {
     let mut builder = Builder::new_current_thread();
@@ -29,6 +29,11 @@ fn multi_thread() -> Runtime {
     let mut builder = Builder::new_multi_thread();
     let builder = builder.enable_all().worker_threads(2).debug(true);
     builder.build().expect("it can be built")
+}
+
+/// Blocks this thread, for four times the threshold.
+fn block() {
+    thread::sleep(Duration::from_millis(400));
 }
 
 /// Linux cuts names to 15 bytes.

@@ -11,7 +11,7 @@ use crate::clock::{self, Tick};
 use crate::detect::blocked;
 use crate::record::{Object, Record};
 use crate::registry;
-use crate::report::Live;
+use crate::report::{Doing, Live};
 
 /// What is remembered of the polls that were in progress at the last look.
 #[derive(Default)]
@@ -196,7 +196,12 @@ impl Known {
             let queued = had.queued.saturating_sub(before.queued);
             Some(scan::doing(age.saturating_sub(since), cpu, queued))
         });
-        let doing = since_noted.or_else(|| sampling::doing_now(slot));
+        // Both must say so: where the processor is shared with other machines, the
+        // figures of a thread that computes may be small.
+        let doing = match since_noted {
+            Some(Doing::Computing) => since_noted,
+            Some(Doing::Waiting) | None => sampling::doing_now(slot),
+        };
         let (live, mark) = sampling.sample(slot, level.mark())?;
         let is_it = Some(mark) == self.shown.start().map(Tick::to_bits);
         is_it.then_some(Live { doing, ..live })

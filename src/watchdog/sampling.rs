@@ -15,7 +15,7 @@ use crate::report::{self, Doing, Live};
 pub(super) enum Sampling {
     /// Not needed so far.
     Not,
-    By(Sampler),
+    By(Box<Sampler>),
     /// Not wanted, or not to be had.
     Off,
 }
@@ -40,7 +40,7 @@ impl Sampling {
             return Sampling::Off;
         };
         match Sampler::install(signal) {
-            Ok(sampler) => Sampling::By(sampler),
+            Ok(sampler) => Sampling::By(Box::new(sampler)),
             // Nothing that the program's author could change.
             Err(Refused::Unsupported) => Sampling::Off,
             Err(refused) => {

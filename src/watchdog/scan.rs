@@ -85,7 +85,7 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    fn is_active(self) -> bool {
+    pub(super) fn is_active(self) -> bool {
         self.park_unpark.is_multiple_of(2)
     }
 }
@@ -110,6 +110,8 @@ pub(super) struct Worker {
     /// Since when its thread has not been on a processor, and what it had had there.
     still: (Duration, Duration),
     sampled: Sampled,
+    /// Each sample found it running, or waiting for a processor.
+    ran: bool,
     block: Option<Block>,
 }
 
@@ -167,6 +169,7 @@ impl Worker {
             had: None,
             still: (now, Duration::ZERO),
             sampled: Sampled::Never,
+            ran: true,
             block: None,
         }
     }
@@ -224,7 +227,12 @@ impl Worker {
             Sampled::Several => Look::Nothing,
             Sampled::Task(_, times) if times >= SAMPLES && own >= certain.computing => {
                 let cpu = had.cpu.saturating_sub(first.cpu);
-                let doing = doing(age, cpu, queued);
+                // Where the processor is shared with other machines, the figures may
+                // be small.
+                let doing = match self.ran {
+                    true => Doing::Computing,
+                    false => doing(age, cpu, queued),
+                };
                 if doing == Doing::Waiting && own < certain.waiting {
                     return Look::Nothing;
                 }
@@ -257,8 +265,9 @@ impl Worker {
         block.unwrap_or(Look::Nothing)
     }
 
-    /// Its thread was in this task when it was sampled.
-    pub(super) fn saw(&mut self, task: Option<Id>) {
+    /// Its thread was in this task when it was sampled, and ran or did not.
+    pub(super) fn saw(&mut self, task: Option<Id>, ran: bool) {
+        self.ran &= ran;
         self.sampled = match self.sampled {
             Sampled::Never => Sampled::Task(task, 1),
             Sampled::Task(before, times) if before == task => Sampled::Task(task, times + 1),
@@ -326,7 +335,7 @@ mod tests {
                 CERTAIN,
             ) {
                 Look::Nothing => {}
-                Look::Sample => worker.saw(task(at)),
+                Look::Sample => worker.saw(task(at), !waits),
                 other => seen.push((at, other)),
             }
         }
@@ -381,8 +390,19 @@ mod tests {
             cpu: Duration::from_millis(at / 50),
             queued: Duration::ZERO,
         };
-        let seen = looks(7_000, |_| active(0), a_little, |_| None);
-        assert_eq!(seen[0], (6_100, Look::Blocked(Doing::Waiting)));
+        let mut worker = Worker::new(Duration::ZERO, active(0));
+        let mut blocked_after = None;
+        for at in (0..=7_000).step_by(10) {
+            let now = Duration::from_millis(at);
+            let had = || Some(a_little(at));
+            let look = worker.look(now, active(0), had, || true, LIMITS, CERTAIN);
+            match look {
+                Look::Sample => worker.saw(None, false),
+                Look::Blocked(doing) => blocked_after = Some((at, doing)),
+                _ => {}
+            }
+        }
+        assert_eq!(blocked_after, Some((6_100, Doing::Waiting)));
     }
 
     #[test]

@@ -46,10 +46,13 @@ pub(super) fn about_to_sleep(meant: Duration) {
     ASLEEP_SINCE.store(clock::tick().to_bits(), Release);
 }
 
-/// It woke, having waited for a processor for so long. True: the process has stood
-/// still meanwhile.
-pub(super) fn woke(queued: Duration) -> bool {
-    let stall = asleep().and_then(|(slept, meant)| excess(slept, meant, queued));
+/// It woke. `queued`: asks for how long it has waited for a processor meanwhile. True:
+/// the process has stood still.
+pub(super) fn woke(queued: impl FnOnce() -> Duration) -> bool {
+    let stall = asleep().and_then(|(slept, meant)| {
+        excess(slept, meant, Duration::ZERO)?;
+        excess(slept, meant, queued())
+    });
     let mut stalls = stalls();
     if let Some(lasted) = stall {
         if stalls.len() == KEPT {

@@ -77,13 +77,14 @@ impl Workers {
         }
     }
 
+    /// Looks at each, and tells what there is to tell. Gives whether all are at rest.
     pub(super) fn look(
         &mut self,
         now: Duration,
         watched: &Watched,
         slots: &[&'static Slot],
         sampling: &mut Sampling,
-    ) {
+    ) -> bool {
         let (due, pause) = self.probe;
         if now >= due {
             let pause = pause.clamp(PROBE_AFTER, PROBE_AT_LAST);
@@ -96,8 +97,10 @@ impl Workers {
             blocked: settings.blocked,
         };
         let certain = watched.certain(limits.slow);
+        let mut is_calm = true;
         for index in 0..watched.metrics.num_workers() {
             let reading = watched.reading(index);
+            is_calm &= !reading.is_active();
             if self.each.len() <= index {
                 self.each.push((Worker::new(now, reading), Seen::default()));
             }
@@ -124,8 +127,9 @@ impl Workers {
             match look {
                 Look::Nothing => {}
                 Look::Sample => {
+                    let ran = !wait(threads);
                     let live = sample(threads, None, sampling);
-                    worker.saw(live.iter().find_map(|live| live.task));
+                    worker.saw(live.iter().find_map(|live| live.task), ran);
                 }
                 Look::Blocked(doing) => {
                     *seen = Seen {
@@ -149,6 +153,7 @@ impl Workers {
                 }
             }
         }
+        is_calm
     }
 }
 
