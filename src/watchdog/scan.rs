@@ -138,6 +138,19 @@ pub(super) struct Certain {
 #[derive(Clone, Copy, Debug)]
 struct Block {
     told: u32,
+    doing: Doing,
+    /// What its thread had had of the processors after it was last sampled.
+    cpu: Option<Duration>,
+}
+
+impl Block {
+    fn new(doing: Doing) -> Block {
+        Block {
+            told: 0,
+            doing,
+            cpu: None,
+        }
+    }
 }
 
 /// What a look at a worker calls for.
@@ -196,10 +209,18 @@ impl Worker {
         }
         let age = now.saturating_sub(self.since);
         if let Some(block) = &mut self.block {
+            if block.doing == Doing::Waiting
+                && let Some(had) = had()
+                && had.cpu > *block.cpu.get_or_insert(had.cpu) + SLACK
+            {
+                // What it waited for is there, and the next poll may be another.
+                return self.ends(now, reading);
+            }
             if age < limits.next(block.told) {
                 return Look::Nothing;
             }
             block.told += 1;
+            block.cpu = None;
             return Look::Tell(age, block.told > 1);
         }
         let Some(had) = had() else {
@@ -215,7 +236,7 @@ impl Worker {
         // Not on a processor since, nor in wait for one: it cannot have gone from one
         // poll to the next.
         if now.saturating_sub(self.still.0) >= limits.slow && waits() {
-            self.block = Some(Block { told: 0 });
+            self.block = Some(Block::new(Doing::Waiting));
             return Look::Blocked(Doing::Waiting);
         }
         let queued = had.queued.saturating_sub(first.queued);
@@ -236,7 +257,7 @@ impl Worker {
                 if doing == Doing::Waiting && own < certain.waiting {
                     return Look::Nothing;
                 }
-                self.block = Some(Block { told: 0 });
+                self.block = Some(Block::new(doing));
                 Look::Blocked(doing)
             }
             // Spread over the time till then, and no more of them than that takes.
@@ -384,6 +405,17 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_that_waits_twice_is_blocked_twice() {
+        let had = |at| Had {
+            cpu: if at < 600 { MS } else { 2 * MS },
+            queued: Duration::ZERO,
+        };
+        let seen = looks(900, |_| active(0), had, |_| None);
+        assert_eq!(seen[1], (600, Look::Ended(600 * MS, false)));
+        assert_eq!(seen[2], (710, Look::Blocked(Doing::Waiting)));
+    }
+
+    #[test]
     fn a_worker_that_waits_again_and_again_is_blocked_when_one_poll_must_be_slow() {
         // 1 ms of every 50.
         let a_little = |at| Had {
@@ -446,7 +478,13 @@ mod tests {
     async fn a_worker_that_goes_from_task_to_task_is_not() {
         let (one, other) = (tokio::spawn(async {}), tokio::spawn(async {}));
         let (one, other) = (one.id(), other.id());
-        let task = |at: u64| Some(if at.is_multiple_of(40) { one } else { other });
+        let task = |at: u64| {
+            Some(if (at / 80).is_multiple_of(2) {
+                one
+            } else {
+                other
+            })
+        };
         assert_eq!(looks(5_000, |_| active(0), computing, task), []);
     }
 }
