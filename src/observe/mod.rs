@@ -9,10 +9,13 @@ mod frame;
 pub(crate) use self::frame::allow;
 pub(crate) use self::frame::{expect_failure, was_expected};
 
+use std::ops::Deref;
 use std::panic::Location;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
+
+use tracing::span::Id;
 
 use self::frame::Frame;
 use crate::clock::{self, Tick};
@@ -22,7 +25,7 @@ use crate::detect::{
 };
 use crate::mode::Scope;
 use crate::panics;
-use crate::record::{Debugged, Object, Record, Step};
+use crate::record::{Object, Record, Step};
 use crate::registry;
 use crate::watchdog::{self, Untold};
 
@@ -60,19 +63,22 @@ impl Watch {
     /// Polls through `poll`.
     #[inline]
     pub(crate) fn poll<R>(&mut self, poll: impl FnOnce() -> Poll<R>) -> Poll<R> {
-        match &self.0 {
-            None => poll(),
-            Some(record) => match record.debug() {
-                Some(debug) => poll_debugged(record, debug, poll),
-                None => {
-                    record.mark_polled();
-                    if !record.object().is_task() {
-                        self.0 = None;
-                    }
-                    poll()
-                }
-            },
+        let Some(record) = &self.0 else {
+            return poll();
+        };
+        if let Some(polling) = Polling::begin(&**record) {
+            let result = poll();
+            if result.is_ready() {
+                record.take(Step::Done);
+            }
+            polling.end();
+            return result;
         }
+        record.mark_polled();
+        if !record.object().is_task() {
+            self.0 = None;
+        }
+        poll()
     }
 
     /// The thing is about to be dropped. `self` must be dropped after it.
@@ -117,61 +123,58 @@ fn began(record: &Arc<Record>) {
     }
 }
 
-fn poll_debugged<R>(record: &Record, debug: &Debugged, poll: impl FnOnce() -> Poll<R>) -> Poll<R> {
-    if record.has(Step::Done) {
-        polled_after_completion::polled_again(record);
-    }
-    if !record.has(Step::Polled) {
-        record.mark_polled();
-        if let (true, Some(id)) = (record.object().is_task(), tokio::task::try_id()) {
-            let _ = debug.task_id.set(id);
-        }
-    }
-    let span = span_across_await::current_span();
-    let timing = Timing::begin(record, debug);
-    let result = poll();
-    if result.is_ready() {
-        record.take(Step::Done);
-    } else if let now = span_across_await::current_span()
-        && now != span
-        && !frame::span_was_told()
-        && span_across_await::judge(span.as_ref(), now.as_ref())
-    {
-        span_across_await::report(record);
-        frame::tell_span();
-    }
-    drop(timing);
-    result
-}
-
-/// A poll that is being timed. Dropped by a panic, it says what it can.
-struct Timing<'a> {
-    record: &'a Record,
-    debug: &'a Debugged,
+/// A poll in progress, of a thing of debug mode. Dropped by a panic, it says what it
+/// can.
+pub(crate) struct Polling<R: Deref<Target = Record>> {
+    record: R,
+    span: Option<Id>,
     frame: Frame,
 }
 
-impl<'a> Timing<'a> {
+impl<R: Deref<Target = Record>> Polling<R> {
+    /// A poll begins. Outside debug mode there is nothing to it.
     #[inline]
-    fn begin(record: &'a Record, debug: &'a Debugged) -> Timing<'a> {
+    pub(crate) fn begin(record: R) -> Option<Polling<R>> {
+        let debug = record.debug()?;
+        if record.has(Step::Done) {
+            polled_after_completion::polled_again(&record);
+        }
+        if !record.has(Step::Polled) {
+            record.mark_polled();
+            if let (true, Some(id)) = (record.object().is_task(), tokio::task::try_id()) {
+                let _ = debug.task_id.set(id);
+            }
+        }
+        let span = span_across_await::current_span();
         debug.poll_begins();
-        let place = registry::place(debug);
-        Timing {
+        let frame = Frame::enter(registry::place(debug), debug.has_own_threshold());
+        Some(Polling {
             record,
-            debug,
-            frame: Frame::enter(place, debug.has_own_threshold()),
+            span,
+            frame,
+        })
+    }
+
+    /// It has ended. What is not done by now gave way to others.
+    #[inline]
+    pub(crate) fn end(self) {
+        if !self.record.has(Step::Done)
+            && let now = span_across_await::current_span()
+            && now != self.span
+            && !frame::span_was_told()
+            && span_across_await::judge(self.span.as_ref(), now.as_ref())
+        {
+            span_across_await::report(&self.record);
+            frame::tell_span();
         }
     }
 }
 
-impl Drop for Timing<'_> {
+impl<R: Deref<Target = Record>> Drop for Polling<R> {
     #[inline]
     fn drop(&mut self) {
-        let Timing {
-            record,
-            debug,
-            frame,
-        } = self;
+        let Polling { record, frame, .. } = self;
+        let Some(debug) = record.debug() else { return };
         frame.leave(|frame, elapsed, within| {
             debug.polled_for(elapsed);
             if let Some(own) = slow_poll::judge(elapsed, within.told, debug.slow_poll()) {
