@@ -86,6 +86,15 @@
 //! notes the place of the panic and calls the other. A thread that blocks is sent a
 //! signal, once or a few times; [`config::SampleSignal`] says what may notice.
 //!
+//! # With `--cfg tokio_unstable`
+//!
+//! Nothing here needs it. Where it is set all the same, tokio's hooks tell of every
+//! task of a runtime of [`runtime`], wrapped or not. In debug mode `slow_poll`,
+//! `span_across_await` and `pending_at_shutdown` then hold for those that nobody
+//! wrapped too, with the line and the stack of their spawn. What they return or panic
+//! with is not seen, nor whether they were aborted, nor the tasks of a `LocalSet`.
+//! The hooks of a [`runtime::Builder`] call yours.
+//!
 //! # In tests
 //!
 //! `#[debug_async::test]` is `#[tokio::test]` in debug mode, and fails if the test
@@ -93,7 +102,8 @@
 //!
 //! # What it cannot see
 //!
-//! Futures that nobody wrapped, and tasks that libraries spawn. The value of a
+//! Futures that nobody wrapped, and tasks that libraries spawn (but see
+//! [above](#with---cfg-tokio_unstable)). The value of a
 //! task's output beyond `Ok` and `Err`. A future that is dropped before a single
 //! other one of its site has been polled, in a combinator of your own: it may be
 //! reported as never polled although the combinator only did not come to it.

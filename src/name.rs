@@ -55,6 +55,12 @@ pub(crate) fn of_closure(type_name: &str, line: u32) -> String {
     }
 }
 
+/// The name of a task of which no more is known than where it was spawned.
+pub(crate) fn of_place(file: &str, line: u32) -> String {
+    let file = file.rsplit(['/', '\\']).next().unwrap_or(file);
+    format!("{file}:{line}")
+}
+
 /// The `E` of a `Result<T, E>`, or what was given.
 pub(crate) fn error_type(type_name: &str) -> String {
     let arguments = type_name
@@ -229,6 +235,12 @@ mod tests {
             "closure in app::main, line 3"
         );
         assert_eq!(of_closure("app::work", 3), "app::work");
+    }
+
+    #[test]
+    fn places() {
+        assert_eq!(of_place("src/main.rs", 3), "main.rs:3");
+        assert_eq!(of_place("C:\\app\\src\\main.rs", 3), "main.rs:3");
     }
 
     #[test]

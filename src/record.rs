@@ -25,6 +25,9 @@ use crate::stack::{self, Captured};
 pub(crate) enum Object {
     Future,
     Task,
+    /// A task that nobody wrapped: tokio's hooks show it.
+    #[cfg_attr(not(tokio_unstable), allow(dead_code))]
+    UnwrappedTask,
     LocalTask,
     BlockingTask,
     /// The future that a runtime's `block_on` runs.
@@ -36,7 +39,7 @@ impl Object {
     pub(crate) fn noun(self) -> &'static str {
         match self {
             Object::Future => "future",
-            Object::Task => "task",
+            Object::Task | Object::UnwrappedTask => "task",
             Object::LocalTask => "local task",
             Object::BlockingTask => "blocking task",
             Object::Root => "main future",
@@ -47,16 +50,16 @@ impl Object {
     pub(crate) fn born(self) -> &'static str {
         match self {
             Object::Future => "created at",
-            Object::Task | Object::LocalTask | Object::BlockingTask => "spawned at",
             Object::Root => "run at",
+            _ => "spawned at",
         }
     }
 
     pub(crate) fn is_task(self) -> bool {
-        matches!(
-            self,
-            Object::Task | Object::LocalTask | Object::BlockingTask
-        )
+        match self {
+            Object::Task | Object::UnwrappedTask | Object::LocalTask | Object::BlockingTask => true,
+            Object::Future | Object::Root => false,
+        }
     }
 }
 
@@ -141,6 +144,8 @@ pub(crate) struct Debugged {
     /// Where the registry keeps it, and tokio's id of the task. Zero: not yet.
     pub(crate) place: AtomicU64,
     pub(crate) task_id: OnceLock<tokio::task::Id>,
+    /// A poll of an unwrapped task is in progress: it may be its last, and have ended.
+    pub(crate) in_poll: AtomicBool,
     polls: AtomicU64,
     busy: AtomicU64,
     /// How long a blocking closure waited for a thread, in nanoseconds.
@@ -246,8 +251,10 @@ impl Record {
         if let Some(name) = self.given_name() {
             return name.to_owned();
         }
-        let line = self.site.location().line();
+        let location = self.site.location();
+        let line = location.line();
         match self.object {
+            Object::UnwrappedTask => name::of_place(location.file(), line),
             Object::BlockingTask => name::of_closure((self.type_name)(), line),
             _ => name::of_future((self.type_name)(), line),
         }
@@ -327,6 +334,7 @@ impl Debugged {
             scope,
             place: AtomicU64::new(0),
             task_id: OnceLock::new(),
+            in_poll: AtomicBool::new(false),
             polls: AtomicU64::new(0),
             busy: AtomicU64::new(0),
             waited: AtomicU64::new(0),

@@ -38,7 +38,7 @@ pub(crate) fn enter(record: &Arc<Record>) {
         .place
         .store((key * SHARDS + index + 1) as u64, Relaxed);
     match record.object() {
-        Object::Task | Object::LocalTask => debug.scope.task_began(),
+        Object::Task | Object::UnwrappedTask | Object::LocalTask => debug.scope.task_began(),
         Object::BlockingTask => debug.scope.call_began(),
         Object::Future | Object::Root => {}
     }
@@ -54,7 +54,7 @@ pub(crate) fn leave(record: &Record) {
     let removed = shard(index).try_remove(key);
     drop(removed);
     match record.object() {
-        Object::Task | Object::LocalTask => debug.scope.task_ended(),
+        Object::Task | Object::UnwrappedTask | Object::LocalTask => debug.scope.task_ended(),
         Object::BlockingTask => debug.scope.call_ended(),
         Object::Future | Object::Root => {}
     }

@@ -98,7 +98,7 @@ fn make(record: &Record, what_then: &str) -> Report {
             "the runtime ended before a thread was free for it: await its handle before main \
              returns",
         ),
-        Object::Task | Object::LocalTask => (
+        Object::Task | Object::UnwrappedTask | Object::LocalTask => (
             "polled",
             "its runtime ended, or never ran: await its handle, or keep the runtime running",
         ),

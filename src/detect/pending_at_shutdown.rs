@@ -1,6 +1,7 @@
 //! `pending_at_shutdown`: what was left when main returned.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering::Acquire;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ struct Left {
     name: String,
     tasks: u64,
     unpolled: u64,
+    /// Nobody wrapped them, so nobody saw whether they were aborted.
+    unwrapped: bool,
     oldest: Duration,
     polls: u64,
 }
@@ -39,9 +42,13 @@ pub(crate) struct Summary {
 /// list of what is alive: there it is the drops that tell.
 static LEFT: Mutex<BTreeMap<u64, Summary>> = Mutex::new(BTreeMap::new());
 
-/// A task that was aborted is dropped when the runtime comes to it.
+/// A task that was aborted is dropped when the runtime comes to it. One that is not
+/// wrapped may have been joined before its last poll is over.
 fn has_ended(record: &Record) -> bool {
-    record.has(Step::Done) || record.is(Flag::ABORTED)
+    let in_poll = record
+        .debug()
+        .is_some_and(|debug| debug.in_poll.load(Acquire));
+    record.has(Step::Done) || record.is(Flag::ABORTED) || in_poll
 }
 
 /// A task was dropped before its end, by a runtime that ends.
@@ -84,6 +91,7 @@ impl Summary {
         let key = (location.file(), location.line(), location.column());
         let left = self.sites.entry(key).or_insert_with(|| Left {
             name: super::subject(record),
+            unwrapped: record.object() == Object::UnwrappedTask,
             ..Left::default()
         });
         left.tasks += 1;
@@ -105,8 +113,8 @@ impl Summary {
             return;
         }
         let kind = ReportKind::PendingAtShutdown;
-        let unpolled: u64 = self.sites.values().map(|left| left.unpolled).sum();
-        let level = if unpolled > 0 {
+        let forgotten = |left: &Left| left.unpolled > 0 && !left.unwrapped;
+        let level = if self.sites.values().any(forgotten) {
             Level::WARN
         } else {
             kind.level()
@@ -160,6 +168,7 @@ impl Left {
             unpolled,
             oldest,
             polls,
+            unwrapped: _,
         } = self;
         let times = if *tasks == 1 {
             String::new()

@@ -117,7 +117,8 @@ impl Left {
                 .debug()
                 .is_some_and(|debug| Arc::ptr_eq(&debug.scope, scope));
             // A local task may be in a set that outlives the runtime.
-            here && record.object() == Object::Task && !record.has(Step::Done)
+            let is_its = matches!(record.object(), Object::Task | Object::UnwrappedTask);
+            here && is_its && !record.has(Step::Done)
         });
         Left {
             closures: running::in_scope(scope),

@@ -40,6 +40,8 @@ pub struct Builder {
     on_thread_park: Option<Callback>,
     event_interval: Option<u32>,
     on_thread_stop: Option<Callback>,
+    #[cfg(tokio_unstable)]
+    pub(super) callbacks: super::hooks::Callbacks,
 }
 
 /// What tokio takes if nothing is said.
@@ -70,6 +72,8 @@ impl Builder {
             on_thread_park: None,
             event_interval: None,
             on_thread_stop: None,
+            #[cfg(tokio_unstable)]
+            callbacks: super::hooks::Callbacks::default(),
         }
     }
 
@@ -106,8 +110,8 @@ impl Builder {
     /// tokio's builder in it, for what is not forwarded here.
     ///
     /// The callbacks of `on_thread_start`, `on_thread_stop` and `on_thread_park` are this
-    /// crate's, which calls yours: set them with the methods of those names here. And
-    /// say [`max_blocking_threads`](Builder::max_blocking_threads) here, or a pool that
+    /// crate's, which calls yours: set them with the methods of those names here. So are
+    /// those for tasks, which tokio has under `--cfg tokio_unstable`. And say [`max_blocking_threads`](Builder::max_blocking_threads) here, or a pool that
     /// is full is not known to be.
     pub fn as_tokio(&mut self) -> &mut tokio::runtime::Builder {
         &mut self.inner
@@ -273,6 +277,8 @@ impl Builder {
                 user();
             }
         });
+        #[cfg(tokio_unstable)]
+        self.callbacks.chain(&mut self.inner, &scope);
         Origin {
             scope,
             number,

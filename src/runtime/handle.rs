@@ -14,7 +14,7 @@ use super::Snapshot;
 use crate::mode::{self, Entered, Mode, Scope};
 use crate::observe::Watch;
 use crate::record::Object;
-use crate::task::{ByType, Call, JoinHandle, TrackedTask};
+use crate::task::{ByType, Call, JoinHandle, Spawning, TrackedTask};
 
 /// A handle to a runtime, as [`tokio::runtime::Handle`], to which it dereferences.
 ///
@@ -94,6 +94,7 @@ impl Handle {
             Location::caller(),
             Some(&self.scope),
         );
+        let _spawning = Spawning::begin();
         JoinHandle::new::<ByType>(self.inner.spawn(task), record)
     }
 

@@ -14,7 +14,7 @@ use super::handle::Root;
 use super::owned::{Origin, Owned};
 use super::{Builder, EnterGuard, Handle, Snapshot};
 use crate::mode::{self, Scope};
-use crate::task::{ByType, JoinHandle, local_task};
+use crate::task::{ByType, JoinHandle, Spawning, local_task};
 
 /// A runtime on one thread, as [`tokio::runtime::LocalRuntime`], with a switch of
 /// its own. Made by [`Builder::build_local`].
@@ -58,6 +58,7 @@ impl LocalRuntime {
     {
         let _entered = mode::enter(Some(Arc::clone(self.scope())));
         let (task, record) = local_task(future, Location::caller());
+        let _spawning = Spawning::begin();
         JoinHandle::new::<ByType>(self.0.inner().spawn_local(task), record)
     }
 

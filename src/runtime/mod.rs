@@ -12,6 +12,8 @@
 mod builder;
 pub(crate) mod entry;
 mod handle;
+#[cfg(tokio_unstable)]
+mod hooks;
 mod local;
 mod owned;
 #[allow(clippy::module_inception)]
@@ -24,5 +26,9 @@ pub use self::local::LocalRuntime;
 pub use self::runtime::Runtime;
 pub use self::snapshot::{Snapshot, Worker, WorkerState};
 
+#[cfg(tokio_unstable)]
+#[cfg_attr(docsrs, doc(cfg(tokio_unstable)))]
+#[doc(no_inline)]
+pub use tokio::runtime::TaskMeta;
 #[doc(no_inline)]
 pub use tokio::runtime::{Id, LocalOptions, RuntimeFlavor, RuntimeMetrics, TryCurrentError};

@@ -68,7 +68,8 @@ pub struct Snapshot {
     /// are not known.
     pub global_queue_depth: usize,
     /// Tracked tasks that are alive, those of `LocalSet`s included; known in debug
-    /// mode. tokio's runtimes share one count.
+    /// mode. tokio's runtimes share one count. With `--cfg tokio_unstable`, all tasks
+    /// of a runtime of [`debug_async::runtime`](crate::runtime) are among them.
     pub tracked_tasks: Option<usize>,
     /// Tracked blocking closures that run or wait for a thread; known in debug mode.
     /// tokio's runtimes share one count.

@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use tokio::task::{Id, JoinError};
 
 use super::outcome::ByType;
+use super::spawning::Spawning;
 use super::{AbortHandle, Call, TrackedTask, local_task};
 use crate::detect::unretrieved;
 use crate::mode::{Scope, scope_of};
@@ -81,6 +82,7 @@ impl<T: 'static> JoinSet<T> {
         T: Send,
     {
         let (task, record) = wrap(task, Location::caller(), None);
+        let _spawning = Spawning::begin();
         let handle = self.inner.spawn(task);
         self.entered(handle, record)
     }
@@ -93,6 +95,7 @@ impl<T: 'static> JoinSet<T> {
         T: Send,
     {
         let (task, record) = wrap(task, Location::caller(), Some(&scope_of(handle)));
+        let _spawning = Spawning::begin();
         let handle = self.inner.spawn_on(task, handle);
         self.entered(handle, record)
     }
@@ -104,6 +107,7 @@ impl<T: 'static> JoinSet<T> {
         F: Future<Output = T> + 'static,
     {
         let (task, record) = local_task(task, Location::caller());
+        let _spawning = Spawning::begin();
         let handle = self.inner.spawn_local(task);
         self.entered(handle, record)
     }

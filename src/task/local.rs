@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 
 use super::JoinHandle;
 use super::outcome::ByType;
+use super::spawning::Spawning;
 use super::tracked::TrackedTask;
 use crate::mode;
 use crate::record::{Object, Record};
@@ -41,6 +42,7 @@ where
     F::Output: 'static,
 {
     let (task, record) = local_task(future, Location::caller());
+    let _spawning = Spawning::begin();
     JoinHandle::new::<ByType>(tokio::task::spawn_local(task), record)
 }
 

@@ -14,6 +14,7 @@ mod join_set;
 mod local;
 mod outcome;
 mod spawn;
+mod spawning;
 mod tracked;
 
 pub use self::abort_handle::AbortHandle;
@@ -37,4 +38,7 @@ pub(crate) use self::local::local_task;
 pub use self::outcome::{ByDebug, ByType, Probe};
 #[doc(hidden)]
 pub use self::spawn::spawn_probed;
+pub(crate) use self::spawning::Spawning;
+#[cfg(tokio_unstable)]
+pub(crate) use self::spawning::was_wrapped;
 pub(crate) use self::tracked::TrackedTask;

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::panic::Location;
 
 use super::outcome::ByType;
+use super::spawning::Spawning;
 use super::tracked::TrackedTask;
 use super::{JoinHandle, outcome};
 use crate::record::Object;
@@ -96,5 +97,6 @@ where
 {
     let (task, record) =
         TrackedTask::<F, P>::new(future, Object::Task, name, Location::caller(), None);
+    let _spawning = Spawning::begin();
     JoinHandle::new::<P>(tokio::spawn(task), record)
 }
