@@ -10,8 +10,11 @@
 
 mod support;
 
+use std::collections::HashMap;
 use std::future::pending;
 use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::thread::ThreadId;
 use std::time::Duration;
 
 use debug_async::prelude::*;
@@ -533,6 +536,75 @@ fn two_hundred_runtimes_leave_no_thread() {
         });
         assert!(settled, "{before:?} became {:?}", thread_names());
         drop(take_seen());
+    });
+}
+
+type Log = Arc<Mutex<Vec<(ThreadId, &'static str)>>>;
+
+/// Sets all callbacks for threads, on a builder of either sort.
+macro_rules! log_threads {
+    ($builder:expr, $log:expr) => {
+        let logs = |what: &'static str| {
+            let log = Arc::clone($log);
+            move || {
+                let here = std::thread::current().id();
+                log.lock().expect("no panic").push((here, what));
+            }
+        };
+        $builder
+            .on_thread_start(logs("start"))
+            .on_thread_park(logs("park"))
+            .on_thread_unpark(logs("unpark"))
+            .on_thread_stop(logs("stop"));
+    };
+}
+
+/// What each thread said, how often it parked aside: that takes what time it takes.
+fn by_thread(log: &Log) -> Vec<String> {
+    let mut threads: HashMap<ThreadId, String> = HashMap::new();
+    for (thread, what) in log.lock().expect("no panic").iter() {
+        let said = threads.entry(*thread).or_default();
+        said.push_str(what);
+        said.push(' ');
+    }
+    let said = threads.into_values().map(|mut said| {
+        let parks = "park unpark ";
+        while said.contains(&parks.repeat(2)) {
+            said = said.replace(&parks.repeat(2), parks);
+        }
+        said
+    });
+    let mut said: Vec<String> = said.collect();
+    said.sort();
+    said
+}
+
+#[test]
+fn the_user_s_callbacks_are_called_as_tokio_calls_them() {
+    child!(|| {
+        async fn load() {
+            let sleeps = tokio::time::sleep(Duration::from_millis(20));
+            tokio::spawn(sleeps).await.expect("no panic");
+            let call = tokio::task::spawn_blocking(|| ());
+            call.await.expect("no panic");
+        }
+
+        let log = Log::default();
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        log_threads!(builder, &log);
+        let runtime = builder.worker_threads(1).enable_all().build();
+        runtime.expect("it can be built").block_on(load());
+        let expected = by_thread(&log);
+        assert_eq!(expected, ["start park unpark stop ", "start stop "]);
+        for debug in [true, false] {
+            let log = Log::default();
+            let mut builder = Builder::new_multi_thread();
+            log_threads!(builder, &log);
+            builder.worker_threads(1).enable_all().debug(debug);
+            builder.build().expect("it can be built").block_on(load());
+            assert_eq!(by_thread(&log), expected);
+        }
+        reported(&[]);
     });
 }
 
