@@ -348,6 +348,10 @@ fn a_closure_that_fails_says_how_long_it_ran() {
 }
 
 #[test]
+#[cfg_attr(
+    tokio_unstable,
+    ignore = "tokio's hooks show those tasks: tests/unstable.rs"
+)]
 fn closures_do_not_stand_in_for_tasks_that_are_not_tracked() {
     child!(|| {
         let [runtime, _] = runtimes(16);
