@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::sampler::{Missed, Refused, Sampler};
+use super::sampler::{Missed, Refused, Sampler, Thread};
 use super::scan::Had;
 use super::slot::Slot;
 use crate::config::SampleSignal;
@@ -52,29 +52,36 @@ impl Sampling {
 
     /// The stack of a slot's thread, and what `mark` was there.
     pub(super) fn sample(&mut self, slot: &Slot, mark: &AtomicU64) -> Option<(Live, u64)> {
+        let sample = self.ask(slot, |sampler, thread| sampler.sample(thread, mark))?;
+        let live = Live {
+            stack: sample.stack,
+            cut: sample.cut,
+            doing: None,
+            task: sample.task,
+        };
+        Some((live, sample.mark))
+    }
+
+    /// The task that a slot's thread is in.
+    pub(super) fn task(&mut self, slot: &Slot) -> Option<tokio::task::Id> {
+        self.ask(slot, Sampler::task)?
+    }
+
+    fn ask<R>(
+        &mut self,
+        slot: &Slot,
+        ask: impl FnOnce(&mut Sampler, &Thread) -> Result<R, Missed>,
+    ) -> Option<R> {
         let sampler = self.ready()?;
         // Held till the thread has answered: it must not end meanwhile.
         let owner = slot.owner();
-        let sampled = sampler.sample(owner.as_ref()?, mark);
+        let answered = ask(sampler, owner.as_ref()?);
         drop(owner);
-        match sampled {
-            Ok(sample) => {
-                let live = Live {
-                    stack: sample.stack,
-                    cut: sample.cut,
-                    doing: None,
-                    task: sample.task,
-                };
-                Some((live, sample.mark))
-            }
-            Err(missed) => {
-                if let Missed::Replaced { .. } = missed {
-                    say(missed.to_string());
-                    *self = Sampling::Off;
-                }
-                None
-            }
+        if let Err(missed @ Missed::Replaced { .. }) = &answered {
+            say(missed.to_string());
+            *self = Sampling::Off;
         }
+        answered.ok()
     }
 }
 

@@ -128,8 +128,8 @@ impl Workers {
                 Look::Nothing => {}
                 Look::Sample => {
                     let ran = !wait(threads);
-                    let live = sample(threads, None, sampling);
-                    worker.saw(live.iter().find_map(|live| live.task), ran);
+                    let task = threads.iter().find_map(|slot| sampling.task(slot));
+                    worker.saw(task, ran);
                 }
                 Look::Blocked(doing) => {
                     *seen = Seen {

@@ -52,4 +52,8 @@ impl Sampler {
     pub(crate) fn sample(&mut self, thread: &Thread, _: &AtomicU64) -> Result<Sample, Missed> {
         match *thread {}
     }
+
+    pub(crate) fn task(&mut self, thread: &Thread) -> Result<Option<tokio::task::Id>, Missed> {
+        match *thread {}
+    }
 }

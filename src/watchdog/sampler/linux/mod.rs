@@ -15,10 +15,11 @@ mod thread;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use self::slot::{Asker, Question};
+use self::slot::{Answer, Asker, Question};
 pub(crate) use self::thread::Thread;
 use super::{Missed, Refused, Sample};
 use crate::config;
@@ -55,6 +56,35 @@ impl Sampler {
 
     /// Where the thread is now, and what the mark is at that moment.
     pub(crate) fn sample(&mut self, thread: &Thread, mark: &AtomicU64) -> Result<Sample, Missed> {
+        let stack = thread.stack.clone();
+        self.ask(thread, stack, mark, |walker, answer, words| {
+            let (stack, cut) = walker.walk(&Copied {
+                registers: answer.registers,
+                start: answer.start,
+                words,
+            });
+            Sample {
+                stack,
+                cut,
+                mark: answer.mark,
+                task: answer.task,
+            }
+        })
+    }
+
+    /// Which task the thread is in now. Leaves nothing behind; a stack stays in the
+    /// table of all stacks.
+    pub(crate) fn task(&mut self, thread: &Thread) -> Result<Option<tokio::task::Id>, Missed> {
+        self.ask(thread, 0..0, &AtomicU64::new(0), |_, answer, _| answer.task)
+    }
+
+    fn ask<R>(
+        &mut self,
+        thread: &Thread,
+        stack: Range<u64>,
+        mark: &AtomicU64,
+        then: impl FnOnce(&mut Walker, &Answer, &[u64]) -> R,
+    ) -> Result<R, Missed> {
         let signal = self.signal;
         self.replaced |= !handler::is_in_force(signal);
         if self.replaced {
@@ -62,7 +92,7 @@ impl Sampler {
         }
         let question = Question {
             handle: thread.handle,
-            stack: thread.stack.clone(),
+            stack,
             mark,
             with_task: self.with_task,
         };
@@ -74,18 +104,7 @@ impl Sampler {
         };
         let answered = self.asker.ask(thread.id, question, LIMIT, send)?;
         let (answer, words) = answered.ok_or(Missed::Unanswered)?;
-        let copied = Copied {
-            registers: answer.registers,
-            start: answer.start,
-            words,
-        };
-        let (stack, cut) = self.walker.walk(&copied);
-        Ok(Sample {
-            stack,
-            cut,
-            mark: answer.mark,
-            task: answer.task,
-        })
+        Ok(then(&mut self.walker, answer, words))
     }
 }
 
