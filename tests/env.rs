@@ -245,6 +245,7 @@ fn every_variable_does_what_it_says() {
             .unretrieved_after(Duration::from_secs(3))
             .large_future(1024)
             .shutdown_hang(Duration::from_secs(4))
+            .blocked(Duration::from_secs(5))
             .deny(Deny::Kinds(vec![
                 ReportKind::NeverPolled,
                 ReportKind::SlowPoll,
@@ -256,6 +257,7 @@ fn every_variable_does_what_it_says() {
     let vars = [
         ("ASYNC_DEBUG", "1"),
         ("ASYNC_DEBUG_SLOW_POLL", "50ms"),
+        ("ASYNC_DEBUG_BLOCKED", "5s"),
         ("ASYNC_DEBUG_STACK", "full"),
         ("ASYNC_DEBUG_NEVER_POLLED_AFTER", "2s"),
         ("ASYNC_DEBUG_UNRETRIEVED_AFTER", "3s"),

@@ -329,8 +329,15 @@ impl Ended {
                 let message = field(report, "message");
                 let of_panic = message.rsplit_once(" (spawned at ");
                 let of_panic = of_panic.and_then(|(panic, _)| panic.rsplit(' ').next());
+                // So has what blocked, if it was seen: that of the thread.
+                let blocked_at = field(report, "blocked_at");
                 let part = match mark.kind.as_str() {
                     "unretrieved_panic" => format!("({})", of_panic.unwrap_or_default()),
+                    _ if !blocked_at.is_empty() => {
+                        let sleeps = "`std::thread::functions::sleep`";
+                        assert!(blocked_at.ends_with(sleeps), "{context}");
+                        format!("({}:", server().file())
+                    }
                     _ => format!("({}:{}:", server().file(), mark.line),
                 };
                 assert!(stack.contains(&part), "{context}");

@@ -17,30 +17,30 @@
 //! main returns
 //! $ cargo run --example logging
 //! main returns
-//! 2026-11-22T17:13:07.433800Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:103:5) name="logging::lost" site="examples/asyncio/logging.rs:103:5" task.id=1 count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted"
-//! 2026-11-22T17:13:07.435157Z  INFO debug_async::pending_at_shutdown: 1 task was still pending at shutdown: task `logging::waiting` spawned at examples/asyncio/logging.rs:105:5 count=1 help="they were dropped where they stood: await their handles, or tell them to stop and wait for it, before main returns"
-//! 2026-11-22T17:13:08.772336Z  WARN debug_async::never_polled: future `logging::forgotten` was never polled, and was dropped (created at examples/asyncio/logging.rs:104:22) name="logging::forgotten" site="examples/asyncio/logging.rs:104:22" count=1 help="a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted"
+//! 2026-11-22T17:46:47.591805Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:103:5) name="logging::lost" site="examples/asyncio/logging.rs:103:5" task.id=1 count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted"
+//! 2026-11-22T17:46:47.591877Z  INFO debug_async::pending_at_shutdown: 1 task was still pending at shutdown: task `logging::waiting` spawned at examples/asyncio/logging.rs:105:5 count=1 help="they were dropped where they stood: await their handles, or tell them to stop and wait for it, before main returns"
+//! 2026-11-22T17:46:48.307917Z  WARN debug_async::never_polled: future `logging::forgotten` was never polled, and was dropped (created at examples/asyncio/logging.rs:104:22) name="logging::forgotten" site="examples/asyncio/logging.rs:104:22" count=1 help="a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted"
 //! $ ASYNC_DEBUG=1 cargo run --example logging
 //! main returns
-//! 2026-11-22T17:13:10.133100Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:103:5) name="logging::lost" site="examples/asyncio/logging.rs:103:5" task.id=1 polls=1 busy=3us age=10ms count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted" stack=
+//! 2026-11-22T17:46:48.928907Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:103:5) name="logging::lost" site="examples/asyncio/logging.rs:103:5" task.id=1 polls=1 busy=3us age=4ms count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted" stack=
 //!     at logging::main (examples/asyncio/logging.rs:103:5)
 //!     at logging::main (examples/asyncio/logging.rs:94:10)
-//!     (59 frames hidden; ASYNC_DEBUG_STACK=full shows all)
-//! 2026-11-22T17:13:10.134652Z  INFO debug_async::pending_at_shutdown: 1 task was still pending at shutdown: task `logging::waiting` (age 10ms, polls 1) spawned at examples/asyncio/logging.rs:105:5 count=1 help="they were dropped where they stood: await their handles, or tell them to stop and wait for it, before main returns"
-//! 2026-11-22T17:13:10.135310Z  WARN debug_async::never_polled: future `logging::forgotten` was never polled, and was dropped (created at examples/asyncio/logging.rs:104:22) name="logging::forgotten" site="examples/asyncio/logging.rs:104:22" polls=0 age=10ms count=1 help="a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted" stack=
+//!     (58 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//! 2026-11-22T17:46:48.929028Z  INFO debug_async::pending_at_shutdown: 1 task was still pending at shutdown: task `logging::waiting` (age 4ms, polls 1) spawned at examples/asyncio/logging.rs:105:5 count=1 help="they were dropped where they stood: await their handles, or tell them to stop and wait for it, before main returns"
+//! 2026-11-22T17:46:48.937215Z  WARN debug_async::never_polled: future `logging::forgotten` was never polled, and was dropped (created at examples/asyncio/logging.rs:104:22) name="logging::forgotten" site="examples/asyncio/logging.rs:104:22" polls=0 age=4ms count=1 help="a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted" stack=
 //!     at logging::forgotten (examples/asyncio/logging.rs:79:10)
 //!     at logging::main (examples/asyncio/logging.rs:104:22)
 //!     at logging::main (examples/asyncio/logging.rs:94:10)
-//!     (59 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!     (58 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //! ```
 //!
 //! `setLevel(logging.WARNING)` leaves the summary at the end out:
 //!
 //! ```console
 //! $ RUST_LOG=debug_async=warn cargo run --example logging
-//! 2026-11-22T17:13:10.166255Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:103:5) name="logging::lost" site="examples/asyncio/logging.rs:103:5" task.id=1 count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted"
+//! 2026-11-22T17:46:48.946997Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:103:5) name="logging::lost" site="examples/asyncio/logging.rs:103:5" task.id=1 count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted"
 //! main returns
-//! 2026-11-22T17:13:11.716935Z  WARN debug_async::never_polled: future `logging::forgotten` was never polled, and was dropped (created at examples/asyncio/logging.rs:104:22) name="logging::forgotten" site="examples/asyncio/logging.rs:104:22" count=1 help="a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted"
+//! 2026-11-22T17:46:49.475419Z  WARN debug_async::never_polled: future `logging::forgotten` was never polled, and was dropped (created at examples/asyncio/logging.rs:104:22) name="logging::forgotten" site="examples/asyncio/logging.rs:104:22" count=1 help="a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted"
 //! ```
 //!
 //! `setLevel(logging.DEBUG)` adds what is good to know, and one kind can be switched
@@ -49,15 +49,15 @@
 //! ```console
 //! $ ASYNC_DEBUG=1 RUST_LOG=debug_async=debug,debug_async::never_polled=off cargo run --example logging
 //! main returns
-//! 2026-11-22T17:13:13.125629Z DEBUG debug_async::large_future: task `logging::large` is 20024 bytes large, spawned at examples/asyncio/logging.rs:106:17 name="logging::large" site="examples/asyncio/logging.rs:106:17" polls=0 age=163us count=1 help="it is moved as a whole: `Box::pin` the large future it awaits, or keep the large value it holds across an await on the heap" stack=
+//! 2026-11-22T17:46:50.119040Z DEBUG debug_async::large_future: task `logging::large` is 20024 bytes large, spawned at examples/asyncio/logging.rs:106:17 name="logging::large" site="examples/asyncio/logging.rs:106:17" polls=0 age=123us count=1 help="it is moved as a whole: `Box::pin` the large future it awaits, or keep the large value it holds across an await on the heap" stack=
 //!     at logging::main (examples/asyncio/logging.rs:106:17)
 //!     at logging::main (examples/asyncio/logging.rs:94:10)
-//!     (59 frames hidden; ASYNC_DEBUG_STACK=full shows all)
-//! 2026-11-22T17:13:13.143991Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:103:5) name="logging::lost" site="examples/asyncio/logging.rs:103:5" task.id=1 polls=1 busy=1us age=2ms count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted" stack=
+//!     (58 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//! 2026-11-22T17:46:50.119572Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:103:5) name="logging::lost" site="examples/asyncio/logging.rs:103:5" task.id=1 polls=1 busy=842ns age=637us count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted" stack=
 //!     at logging::main (examples/asyncio/logging.rs:103:5)
 //!     at logging::main (examples/asyncio/logging.rs:94:10)
-//!     (59 frames hidden; ASYNC_DEBUG_STACK=full shows all)
-//! 2026-11-22T17:13:13.144099Z  INFO debug_async::pending_at_shutdown: 1 task was still pending at shutdown: task `logging::waiting` (age 2ms, polls 1) spawned at examples/asyncio/logging.rs:105:5 count=1 help="they were dropped where they stood: await their handles, or tell them to stop and wait for it, before main returns"
+//!     (58 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//! 2026-11-22T17:46:50.119687Z  INFO debug_async::pending_at_shutdown: 1 task was still pending at shutdown: task `logging::waiting` (age 6ms, polls 1) spawned at examples/asyncio/logging.rs:105:5 count=1 help="they were dropped where they stood: await their handles, or tell them to stop and wait for it, before main returns"
 //! ```
 //!
 //! Python's page warns that network logging can block the event loop. A subscriber

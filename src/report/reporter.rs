@@ -301,17 +301,10 @@ fn run() {
         work.watches
             .into_iter()
             .for_each(|watch| survive(|| look(watch)));
-        work.pending
-            .into_iter()
-            .for_each(|pending| survive(|| judge(pending)));
-        // One after the other: what comes after a report on which a hook blocks is still
-        // in the queue, for a flush to find. Not more than there are now.
-        let waiting = state().queue.len();
-        for _ in 0..waiting {
-            let report = state().queue.pop_front();
-            report
-                .into_iter()
-                .for_each(|report| survive(|| tell(report)));
+        tell_waiting();
+        for pending in work.pending {
+            survive(|| judge(pending));
+            tell_waiting();
         }
         if work.at_exit {
             survive(limit::tell_rest);
@@ -328,6 +321,18 @@ fn run() {
             state().done = ticket;
             DONE.notify_all();
         }
+    }
+}
+
+/// Hands on what is in the queue now, one after the other: what comes after a report on
+/// which a hook blocks is still there, for a flush to find.
+fn tell_waiting() {
+    let waiting = state().queue.len();
+    for _ in 0..waiting {
+        let report = state().queue.pop_front();
+        report
+            .into_iter()
+            .for_each(|report| survive(|| tell(report)));
     }
 }
 
