@@ -111,6 +111,10 @@ async fn blocks_on() {
 }
 
 #[test]
+#[cfg_attr(
+    tokio_unstable,
+    ignore = "tokio's hooks show these tasks: tests/unstable.rs"
+)]
 fn what_waits_in_tasks_that_nobody_tracks() {
     on(OURS, |run| {
         // Makes a process, which takes its time.
@@ -200,6 +204,10 @@ fn the_event_interval_decides_how_soon_what_computes_is_certain() {
 }
 
 #[test]
+#[cfg_attr(
+    tokio_unstable,
+    ignore = "tokio's hooks show these tasks: tests/unstable.rs"
+)]
 fn what_never_ends_is_told_while_it_runs() {
     for flavor in ["current_thread", "multi_thread"] {
         let program = Program::new(|| {
@@ -286,6 +294,10 @@ fn a_tracked_poll_that_goes_on_is_told_while_it_does_and_not_again_when_it_ends(
 }
 
 #[test]
+#[cfg_attr(
+    tokio_unstable,
+    ignore = "tokio's hooks show these tasks: tests/unstable.rs"
+)]
 fn an_untracked_poll_that_goes_on_is_told_while_it_does_and_not_again_when_it_ends() {
     on(OURS, |run| {
         run.config(Config::new().blocked(300 * MS));
