@@ -57,6 +57,10 @@ fn an_idle_runtime_is_parked_and_not_busy() {
 }
 
 #[test]
+#[cfg_attr(
+    tokio_unstable,
+    ignore = "tokio's hooks track all of them: tests/unstable.rs"
+)]
 fn tasks_are_counted_and_what_is_not_tracked_of_them() {
     let runtime = runtime(true);
     for _ in 0..3 {
