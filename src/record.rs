@@ -14,11 +14,12 @@ use std::time::Duration;
 use once_cell::race::OnceBox;
 use tracing::{Dispatch, Span};
 
-use crate::clock::{self, Tick};
+use crate::clock::{self, AtomicTick, Tick};
 use crate::mode::{self, Mode, Scope};
 use crate::name;
 use crate::site::Site;
 use crate::stack::{self, Captured};
+use crate::waker::Tracker;
 
 /// What sort of thing is tracked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +137,16 @@ pub(crate) struct Detail {
 
 /// What only debug mode records.
 pub(crate) struct Debugged {
+    /// Numbers count up from 1, over all that is tracked.
+    pub(crate) number: u64,
+    /// The number of the tracked thing in whose poll it was created; zero: none.
+    pub(crate) created_in: AtomicU64,
+    /// The same of its last poll.
+    pub(crate) polled_in: AtomicU64,
+    /// When its last poll began.
+    pub(crate) last_polled: AtomicTick,
+    /// Where it waits.
+    pub(crate) tracker: Tracker,
     pub(crate) created: Tick,
     pub(crate) stack: Captured,
     pub(crate) span: Span,
@@ -327,6 +338,11 @@ impl Debugged {
     fn new(scope: Arc<Scope>) -> Debugged {
         let created = clock::tick();
         Debugged {
+            number: next_number(),
+            created_in: AtomicU64::new(0),
+            polled_in: AtomicU64::new(0),
+            last_polled: AtomicTick::new(),
+            tracker: Tracker::new(scope.settings().await_stacks),
             created,
             stack: stack::capture(scope.settings().stack),
             span: Span::current(),
@@ -398,6 +414,11 @@ impl Debugged {
             nanos => Duration::from_nanos(nanos),
         }
     }
+}
+
+fn next_number() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Relaxed) + 1
 }
 
 #[cfg(test)]

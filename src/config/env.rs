@@ -44,6 +44,7 @@ vars! {
     "ASYNC_DEBUG_SLOW_POLL", "a duration, such as `50ms` or `1s`", "`100ms`", "from when on a poll or a drop is slow";
     "ASYNC_DEBUG_BLOCKED", "a duration, such as `1s`", "`1s`", "how long a poll has been running when it is reported before its end";
     "ASYNC_DEBUG_STACK", "`off`, `short` or `full`", "`short`", "how much of a creation stack is kept";
+    "ASYNC_DEBUG_AWAIT_STACKS", "`on` or `off`", "`on`", "whether the stack of each leaf that is waited on is kept";
     "ASYNC_DEBUG_NEVER_POLLED_AFTER", "a duration, such as `5s`", "`5s`", "the age at which a living object that was never polled is reported";
     "ASYNC_DEBUG_UNRETRIEVED_AFTER", "a duration, such as `5s`", "`5s`", "how long an error may lie unread in a handle that is kept";
     "ASYNC_DEBUG_LARGE_FUTURE", "a number of bytes, such as `16384`", "`16384`", "from which size on a spawned future is large";
@@ -150,6 +151,7 @@ impl Environment {
             "ASYNC_DEBUG_SLOW_POLL" => set(&mut config.slow_poll, parse_duration(value)),
             "ASYNC_DEBUG_BLOCKED" => set(&mut config.blocked, parse_duration(value)),
             "ASYNC_DEBUG_STACK" => set(&mut config.stack, parse_stack(value)),
+            "ASYNC_DEBUG_AWAIT_STACKS" => set(&mut config.await_stacks, parse_on_off(value)),
             "ASYNC_DEBUG_NEVER_POLLED_AFTER" => {
                 set(&mut config.never_polled_after, parse_duration(value))
             }
@@ -203,6 +205,14 @@ fn parse_switch(value: &str) -> Option<SwitchedTo> {
 
 fn parse_duration(value: &str) -> Option<std::time::Duration> {
     humantime::parse_duration(value).ok()
+}
+
+fn parse_on_off(value: &str) -> Option<bool> {
+    match value.to_ascii_lowercase().as_str() {
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => None,
+    }
 }
 
 fn parse_stack(value: &str) -> Option<StackMode> {
@@ -272,6 +282,7 @@ mod tests {
             ("ASYNC_DEBUG_SLOW_POLL", "50ms"),
             ("ASYNC_DEBUG_BLOCKED", "3s"),
             ("ASYNC_DEBUG_STACK", "full"),
+            ("ASYNC_DEBUG_AWAIT_STACKS", "off"),
             ("ASYNC_DEBUG_NEVER_POLLED_AFTER", "1s"),
             ("ASYNC_DEBUG_UNRETRIEVED_AFTER", "1s"),
             ("ASYNC_DEBUG_LARGE_FUTURE", "1024"),

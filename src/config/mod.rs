@@ -98,6 +98,7 @@ pub struct Config {
     slow_poll: Option<Duration>,
     blocked: Option<Duration>,
     stack: Option<StackMode>,
+    await_stacks: Option<bool>,
     never_polled_after: Option<Duration>,
     unretrieved_after: Option<Duration>,
     large_future: Option<usize>,
@@ -129,6 +130,14 @@ impl Config {
     /// How much of a creation stack is kept. Default: [`StackMode::Short`].
     pub fn stack(mut self, stack: StackMode) -> Config {
         self.stack = Some(stack);
+        self
+    }
+
+    /// Whether the stack of each leaf that is waited on is kept, which
+    /// [`dump`](crate::dump()) shows as the awaits down to it. It is taken whenever a
+    /// waker is cloned; without it clones are only counted. Default: on, in debug mode.
+    pub fn await_stacks(mut self, on: bool) -> Config {
+        self.await_stacks = Some(on);
         self
     }
 
@@ -206,6 +215,7 @@ impl Config {
             slow_poll: self.slow_poll.or(below.slow_poll),
             blocked: self.blocked.or(below.blocked),
             stack: self.stack.or(below.stack),
+            await_stacks: self.await_stacks.or(below.await_stacks),
             never_polled_after: self.never_polled_after.or(below.never_polled_after),
             unretrieved_after: self.unretrieved_after.or(below.unretrieved_after),
             large_future: self.large_future.or(below.large_future),

@@ -17,6 +17,7 @@ const LARGE_FUTURE: usize = 16 * 1024;
 pub(crate) struct Settings {
     slow_poll: AtomicU64,
     pub(crate) stack: StackMode,
+    pub(crate) await_stacks: bool,
     pub(crate) blocked: Duration,
     pub(crate) never_polled_after: Duration,
     pub(crate) unretrieved_after: Duration,
@@ -31,6 +32,7 @@ impl Settings {
         let settings = Settings {
             slow_poll: AtomicU64::new(0),
             stack: config.stack.unwrap_or_default(),
+            await_stacks: config.await_stacks.unwrap_or(true),
             blocked: config.blocked.unwrap_or(BLOCKED),
             never_polled_after: config.never_polled_after.unwrap_or(NEVER_POLLED_AFTER),
             unretrieved_after: config.unretrieved_after.unwrap_or(UNRETRIEVED_AFTER),

@@ -128,7 +128,7 @@ impl<F: Future> Future for TrackedFuture<F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        this.watch.poll(|| this.inner.poll(cx))
+        this.watch.poll(cx, |cx| this.inner.poll(cx))
     }
 }
 

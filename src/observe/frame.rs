@@ -27,6 +27,8 @@ pub(super) struct Within {
     lenient: bool,
     /// How many polls are in progress.
     depth: u32,
+    /// The number of the thing whose poll it is; zero: none.
+    number: u64,
 }
 
 thread_local! {
@@ -43,6 +45,7 @@ impl Within {
         may_block: false,
         lenient: false,
         depth: 0,
+        number: 0,
     };
 }
 
@@ -67,14 +70,15 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// A poll begins, of the thing that the registry keeps at `place`. `lenient`: it
-    /// may take longer than others.
+    /// A poll begins, of the thing with this number that the registry keeps at
+    /// `place`. `lenient`: it may take longer than others.
     #[inline]
-    pub(super) fn enter(place: u64, lenient: bool) -> Frame {
+    pub(super) fn enter(number: u64, place: u64, lenient: bool) -> Frame {
         let around = get();
         let lenient = lenient || around.lenient;
         replace(Within {
             depth: around.depth + 1,
+            number,
             lenient,
             may_block: around.may_block,
             ..Within::NOTHING
@@ -95,10 +99,11 @@ impl Frame {
     }
 
     /// A call begins that may block.
-    pub(super) fn enter_blocking() -> Frame {
+    pub(super) fn enter_blocking(number: u64) -> Frame {
         let around = get();
         replace(Within {
             depth: around.depth + 1,
+            number,
             may_block: true,
             ..Within::NOTHING
         });
@@ -145,6 +150,11 @@ impl Frame {
         }
     }
 
+    /// The number of the thing in whose poll this one is; zero: none.
+    pub(super) fn around(&self) -> u64 {
+        self.around.number
+    }
+
     pub(super) fn start(&self) -> Tick {
         self.start
     }
@@ -185,6 +195,11 @@ pub(super) fn pass_on_told(told: Duration) {
 /// Time that the poll in progress may take: it holds nobody up.
 pub(crate) fn allow(time: Duration) {
     pass_on_told(time);
+}
+
+/// The number of the thing whose poll is in progress on this thread; zero: none.
+pub(super) fn current() -> u64 {
+    get().number
 }
 
 /// Whether this thread is there to be blocked.

@@ -12,7 +12,8 @@ pub(crate) use self::frame::{expect_failure, was_expected};
 use std::ops::Deref;
 use std::panic::Location;
 use std::sync::Arc;
-use std::task::Poll;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tracing::span::Id;
@@ -25,7 +26,7 @@ use crate::detect::{
 };
 use crate::mode::Scope;
 use crate::panics;
-use crate::record::{Object, Record, Step};
+use crate::record::{Debugged, Object, Record, Step};
 use crate::registry;
 use crate::watchdog::{self, Untold};
 
@@ -60,14 +61,20 @@ impl Watch {
         self.0.as_ref()
     }
 
-    /// Polls through `poll`.
+    /// Polls through `poll`, in debug mode with a waker of ours.
     #[inline]
-    pub(crate) fn poll<R>(&mut self, poll: impl FnOnce() -> Poll<R>) -> Poll<R> {
+    pub(crate) fn poll<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Context<'_>) -> Poll<R>,
+    ) -> Poll<R> {
         let Some(record) = &self.0 else {
-            return poll();
+            return poll(cx);
         };
-        if let Some(polling) = Polling::begin(&**record) {
-            let result = poll();
+        if let Some(debug) = record.debug() {
+            let polling = Polling::begin(&**record, debug);
+            // The innermost: what a leaf's stack has around it is only what polls it.
+            let result = debug.tracker.poll(cx, poll);
             if result.is_ready() {
                 record.take(Step::Done);
             }
@@ -78,7 +85,7 @@ impl Watch {
         if !record.object().is_task() {
             self.0 = None;
         }
-        poll()
+        poll(cx)
     }
 
     /// The thing is about to be dropped. `self` must be dropped after it.
@@ -106,7 +113,7 @@ pub(crate) fn call<R>(record: &Record, call: impl FnOnce() -> R) -> R {
     if let (Some(debug), Some(id)) = (debug, tokio::task::try_id()) {
         let _ = debug.task_id.set(id);
     }
-    let _frame = debug.map(|_| Frame::enter_blocking());
+    let _frame = debug.map(|debug| Frame::enter_blocking(debug.number));
     call()
 }
 
@@ -116,6 +123,7 @@ fn began(record: &Arc<Record>) {
         panics::watch();
     }
     if let Some(debug) = record.debug() {
+        debug.created_in.store(frame::current(), Relaxed);
         registry::enter(record);
         never_polled::watch_the_living();
         clock::prepare();
@@ -133,10 +141,9 @@ pub(crate) struct Polling<R: Deref<Target = Record>> {
 }
 
 impl<R: Deref<Target = Record>> Polling<R> {
-    /// A poll begins. Outside debug mode there is nothing to it.
+    /// A poll begins.
     #[inline]
-    pub(crate) fn begin(record: R) -> Option<Polling<R>> {
-        let debug = record.debug()?;
+    pub(crate) fn begin(record: R, debug: &Debugged) -> Polling<R> {
         if record.has(Step::Done) {
             polled_after_completion::polled_again(&record);
         }
@@ -148,12 +155,15 @@ impl<R: Deref<Target = Record>> Polling<R> {
         }
         let span = span_across_await::current_span();
         debug.poll_begins();
-        let frame = Frame::enter(registry::place(debug), debug.has_own_threshold());
-        Some(Polling {
+        let place = registry::place(debug);
+        let frame = Frame::enter(debug.number, place, debug.has_own_threshold());
+        debug.polled_in.store(frame.around(), Relaxed);
+        debug.last_polled.store(frame.start());
+        Polling {
             record,
             span,
             frame,
-        })
+        }
     }
 
     /// It has ended. What is not done by now gave way to others.

@@ -185,7 +185,15 @@ impl<F: Future> Future for Root<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.poll_watched(cx)
+    }
+}
+
+impl<F: Future> Root<F> {
+    /// By this name it is known as the end of an await stack.
+    #[inline(never)]
+    fn poll_watched(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        this.watch.poll(|| this.inner.poll(cx))
+        this.watch.poll(cx, |cx| this.inner.poll(cx))
     }
 }

@@ -135,16 +135,18 @@ impl Tasks {
         let Some(record) = self.record(task.id()) else {
             return;
         };
+        let Some(debug) = record.debug() else {
+            return;
+        };
         set_in_poll(&record, true);
+        let polling = Polling::begin(Arc::clone(&record), debug);
+        let id = task.id();
         let _ = POLLS.try_with(|polls| {
-            if let Some(polling) = Polling::begin(Arc::clone(&record)) {
-                let id = task.id();
-                polls.borrow_mut().push(Poll {
-                    id,
-                    record,
-                    polling,
-                });
-            }
+            polls.borrow_mut().push(Poll {
+                id,
+                record,
+                polling,
+            });
         });
     }
 

@@ -78,11 +78,12 @@ impl<F: Future, P: Probe<F::Output>> Future for TrackedTask<F, P> {
 }
 
 impl<F: Future, P: Probe<F::Output>> TrackedTask<F, P> {
+    /// By this name it is known as the end of an await stack.
     #[inline(never)]
     fn poll_watched(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let inner = (std::ptr::from_ref(&*this.inner).addr(), size_of::<F>());
-        let poll = AssertUnwindSafe(|| this.watch.poll(|| this.inner.poll(cx)));
+        let poll = AssertUnwindSafe(|| this.watch.poll(cx, |cx| this.inner.poll(cx)));
         let result = catch_unwind(poll);
         let Some(record) = this.watch.record() else {
             unreachable!("a task keeps its record for as long as it lives")

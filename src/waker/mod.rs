@@ -47,9 +47,6 @@
 //! likes. Nothing here needs a thread-local to be alive, or the future, or the
 //! runtime.
 
-// Not used by the poll body yet.
-#![allow(dead_code, unused_imports)]
-
 mod owner;
 mod raw;
 mod slot;
@@ -59,8 +56,8 @@ mod wake;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-pub(crate) use self::owner::{Outlook, Owner, Wakes};
-pub(crate) use self::wake::{By, Leaf, Woken};
+pub(crate) use self::owner::{Outlook, Owner};
+pub(crate) use self::wake::Leaf;
 
 use std::sync::OnceLock;
 use std::task::{Context, Waker};

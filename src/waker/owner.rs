@@ -62,6 +62,8 @@ pub(crate) enum Outlook {
 /// How often a future was woken. Wakes that ask for the same poll count as one,
 /// or as one of each sort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+// For `busy`.
+#[allow(dead_code)]
 pub(crate) struct Wakes {
     /// In its own poll, by the thread that polls it. A task that yields by tokio's
     /// `yield_now` is woken later, by the runtime.
@@ -121,6 +123,8 @@ impl Owner {
         Some(Woken { at, by })
     }
 
+    // For `busy`.
+    #[allow(dead_code)]
     pub(crate) fn wakes(&self) -> Wakes {
         Wakes {
             by_itself: self.by_itself.load(Relaxed),

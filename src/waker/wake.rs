@@ -12,6 +12,8 @@ pub(crate) struct Leaf {
     /// When.
     pub(crate) since: Tick,
     /// The number of the task in which it was, as tokio's ids show it; 0: in none.
+    // For `polled_by_two_tasks`.
+    #[allow(dead_code)]
     pub(crate) task: u64,
     /// During, or after, which poll of the future; the first is 1.
     ///
@@ -37,6 +39,8 @@ pub(crate) enum By {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Woken {
     pub(crate) at: Tick,
+    // For `busy`.
+    #[allow(dead_code)]
     pub(crate) by: By,
 }
 

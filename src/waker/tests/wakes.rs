@@ -5,8 +5,10 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
 use super::{Parent, Place};
+use crate::waker::owner::Wakes;
+use crate::waker::wake::By;
 use crate::waker::wake::task_number;
-use crate::waker::{By, Outlook, Tracker, Wakes};
+use crate::waker::{Outlook, Tracker};
 
 const BOTH: [bool; 2] = [false, true];
 
