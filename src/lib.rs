@@ -76,15 +76,25 @@
 //! while such a runtime or poll is, in debug mode only, and looks some 80 times a
 //! second.
 //!
+//! # Where everything waits
+//!
+//! [`dump()`] shows what is alive in debug mode: for each task and tracked future its
+//! state, and the awaits down to each leaf that it waits on, by your lines. No future
+//! has to help: see [`mod@dump`].
+//!
 //! # Observe only
 //!
 //! A program behaves as it would without this crate: results, order of polls and
-//! drops, panics, wake-ups, `Send` and `Unpin`. Three things can be noticed. In
+//! drops, panics, wake-ups, `Send` and `Unpin`. Four things can be noticed. In
 //! debug mode a tracked object keeps the `tracing` span that it was created in
 //! open for as long as it lives, so that its reports can carry it. And a panic
 //! hook is put before the one that is there when the first task is spawned; it
 //! notes the place of the panic and calls the other. A thread that blocks is sent a
 //! signal, once or a few times; [`config::SampleSignal`] says what may notice.
+//! And in debug mode a future that compares wakers
+//! ([`Waker::will_wake`](std::task::Waker::will_wake)) finds that its own is not the
+//! one it was polled with the last time, and registers again, unless
+//! [`await_stacks`](config::Config::await_stacks) is off.
 //!
 //! # With `--cfg tokio_unstable`
 //!
@@ -113,6 +123,7 @@
 mod clock;
 pub mod config;
 mod detect;
+pub mod dump;
 pub mod future;
 mod kind;
 mod mode;
@@ -130,6 +141,7 @@ pub mod task;
 mod waker;
 mod watchdog;
 
+pub use crate::dump::dump;
 pub use crate::mode::{is_debug, set_debug, set_slow_poll};
 pub use crate::report::flush;
 pub use crate::task::spawn;

@@ -22,6 +22,7 @@ const LAYERS: &[&str] = &[
     "detect",    // the findings
     "watchdog",  // threads that block
     "observe",   // the poll body
+    "dump",      // all that is alive, and where it waits
     "future",    // the wrappers: futures,
     "task",      // tasks,
     "runtime",   // runtimes

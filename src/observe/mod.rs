@@ -5,7 +5,6 @@
 
 mod frame;
 
-#[cfg(feature = "rt-multi-thread")]
 pub(crate) use self::frame::allow;
 pub(crate) use self::frame::{expect_failure, was_expected};
 

@@ -32,6 +32,12 @@ pub(crate) struct Captured(Option<&'static Addresses>);
 impl Captured {
     pub(crate) const NONE: Captured = Captured(None);
 
+    /// What tells it from others.
+    pub(crate) fn id(self) -> usize {
+        self.0
+            .map_or(0, |addresses| std::ptr::from_ref(addresses).addr())
+    }
+
     /// The return addresses, innermost first.
     pub(super) fn addresses(self) -> Option<&'static [usize]> {
         self.0.map(|addresses| &*addresses.0)

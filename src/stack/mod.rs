@@ -5,10 +5,12 @@
 //! capture   addresses only: no symbols, no locks
 //! intern    one entry for each distinct address list, a handle of one word
 //! resolve   addresses to functions and lines; slow, on the reporter's thread
+//! awaits    the awaits that lead to a leaf
 //! trim      which frames are the user's
 //! print     how a stack reads
 //! ```
 
+mod awaits;
 mod capture;
 mod intern;
 mod print;
@@ -16,6 +18,7 @@ mod resolve;
 mod trim;
 pub(crate) mod unwind;
 
+pub(crate) use self::awaits::Awaits;
 pub(crate) use self::capture::{capture, capture_always};
 pub(crate) use self::intern::Captured;
 pub use self::print::{Frame, Stack};
@@ -44,6 +47,11 @@ impl Captured {
     pub(crate) fn resolve_live(self, mode: StackMode, cut: bool) -> Option<Seen> {
         let frames = self.frames();
         (!frames.is_empty()).then(|| trim::trim_live(frames, mode, cut))
+    }
+
+    /// The awaits that lead to a leaf, whose waker was cloned on this stack.
+    pub(crate) fn resolve_awaits(self) -> Awaits {
+        awaits::awaits(self.frames())
     }
 
     /// All its frames, innermost first. Slow, as [`resolve`](Captured::resolve).

@@ -17,6 +17,13 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// `src/main.rs:12:5`
+    pub(crate) fn place(&self) -> Option<String> {
+        let numbers = [self.line, self.column].into_iter().flatten();
+        let file = relative(self.file.as_ref()?);
+        Some(numbers.fold(file, |place, number| format!("{place}:{number}")))
+    }
+
     /// A frame without a line.
     #[cfg(test)]
     pub(crate) fn new(function: String, file: Option<String>) -> Frame {
@@ -32,11 +39,9 @@ impl Frame {
 impl fmt::Display for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let function = without_closures(&self.function);
-        let Some(file) = &self.file else {
+        let Some(place) = self.place() else {
             return f.write_str(function);
         };
-        let numbers = [self.line, self.column].into_iter().flatten();
-        let place = numbers.fold(relative(file), |place, number| format!("{place}:{number}"));
         // Line tables name an inlined function without its path, and the body of an
         // async function is then `{async_fn#0}`.
         if function.starts_with('{') {

@@ -100,13 +100,13 @@ fn without_repeats(frames: impl Iterator<Item = Frame>) -> Vec<Frame> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Owner {
+pub(super) enum Owner {
     User,
     Library,
     Ours,
 }
 
-fn owner(frame: &Frame) -> Owner {
+pub(super) fn owner(frame: &Frame) -> Owner {
     let krate = krate(&frame.function);
     let in_own_file =
         |file: &String| resolve::own_directory().is_some_and(|own| file.starts_with(own));

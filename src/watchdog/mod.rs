@@ -28,7 +28,7 @@ mod thread;
 mod watch;
 mod workers;
 
-pub(crate) use self::runtimes::{Driving, Registration, number, on_worker, register};
+pub(crate) use self::runtimes::{Driving, Registration, number, on_worker, register, untracked};
 pub(crate) use self::slot::{Showing, Untold};
 pub(crate) use self::stalls::since as stalled_since;
 pub use self::watch::watch;

@@ -114,6 +114,22 @@ pub(super) fn all() -> Vec<Arc<Watched>> {
     lock().clone()
 }
 
+/// How many tasks of our runtimes are not tracked, at least; `None`: none of those is
+/// there in debug mode.
+pub(crate) fn untracked() -> Option<usize> {
+    let is_ours = |watched: &&Arc<Watched>| !Arc::ptr_eq(&watched.scope, Scope::process());
+    let watched = all();
+    let counts = watched
+        .iter()
+        .filter(is_ours)
+        .filter(|watched| watched.is_on());
+    let untracked = |watched: &Arc<Watched>| {
+        let alive = watched.metrics.num_alive_tasks();
+        alive.saturating_sub(watched.scope.tasks())
+    };
+    counts.map(untracked).reduce(|all, more| all + more)
+}
+
 /// Whether the thread is needed for one of them.
 pub(super) fn any_on() -> bool {
     lock().iter().any(|watched| watched.is_on())

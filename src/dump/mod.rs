@@ -1,0 +1,70 @@
+//! Where every task waits: what is alive in debug mode, at one moment.
+//!
+//! [`dump`] gives a [`Snapshot`], which is plain data, and reads in two ways, as
+//! Python's `asyncio ps` and `asyncio pstree` do. Printed as it is, it is a table;
+//! [`Snapshot::tree`] shows who spawned whom, the tracked futures in each task, and
+//! the awaits down to each leaf that is waited on, what waits longest first:
+//!
+//! ```text
+//! #3 task `app::serve` (waiting 12s, polls 4), spawned at src/main.rs:31:5
+//!   #7 future `app::fetch` (waiting 12s, polls 2), created at src/main.rs:40:9
+//!     waits 12s in tokio::sync::mutex::Mutex::lock
+//!       at app::store::{{closure}} (src/store.rs:88:21)
+//!       at app::fetch::{{closure}} (src/main.rs:52:18)
+//! ```
+//!
+//! A leaf is seen because it clones the waker that it is polled with: no future has to
+//! help. What is spawned or polled without this crate is not seen but for its number,
+//! where a runtime is one of [`debug_async::runtime`](crate::runtime)
+//! ([`Snapshot::untracked`]). A value is never shown.
+//!
+//! # Examples
+//!
+//! ```
+//! use debug_async::dump::State;
+//! use debug_async::runtime::Builder;
+//!
+//! let runtime = Builder::new_current_thread().debug(true).build()?;
+//! runtime.block_on(async {
+//!     let (_kept, waits) = tokio::sync::oneshot::channel::<()>();
+//!     debug_async::spawn!(name = "waiter", async { waits.await.is_ok() }).detach();
+//!     tokio::task::yield_now().await;
+//!
+//!     let snapshot = debug_async::dump();
+//!     let waiter = snapshot.objects.iter().find(|object| object.name == "waiter").unwrap();
+//!     assert_eq!(waiter.state, State::Waiting);
+//!     let leaf = &waiter.leaves[0];
+//!     assert_eq!(leaf.stack.called(), Some("tokio::sync::oneshot::Receiver"));
+//!     println!("{snapshot}\n{}", snapshot.tree());
+//! });
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+mod ps;
+mod snapshot;
+mod tree;
+
+pub use self::snapshot::{AwaitStack, Kind, Leaf, Snapshot, State, Tracked};
+pub use self::tree::Tree;
+
+use crate::clock;
+use crate::observe;
+
+/// What is alive now, in debug mode, and where it waits. Of everything that is tracked
+/// in this process; nothing, if nothing was created in debug mode.
+///
+/// It stops no worker and polls nothing, so what it shows of one task may be a little
+/// later than what it shows of another. The first one of a process loads the
+/// program's symbols, which may take some 100 ms; a thread that runs tasks had better
+/// leave it to another.
+///
+/// ```
+/// println!("{}", debug_async::dump());
+/// ```
+pub fn dump() -> Snapshot {
+    let start = clock::now();
+    let snapshot = Snapshot::take();
+    // Our doing: the poll in progress is not blamed for it.
+    observe::allow(start.elapsed());
+    snapshot
+}
