@@ -64,6 +64,9 @@ kinds! {
     Blocked, "blocked", WARN;
     /// Dropping a future took longer than the threshold.
     SlowDrop, "slow_drop", WARN;
+    /// A task waits, and nobody is left who can wake it: a future in it returned
+    /// `Pending` and did not keep its waker, or somebody threw it away.
+    LostWaker, "lost_waker", WARN;
     /// A future was polled again after it had completed.
     PolledAfterCompletion, "polled_after_completion", WARN;
     /// A `tracing` span was entered across an await point: it now covers what

@@ -48,6 +48,7 @@
 //! | `slow_poll` | WARN | debug | one poll took 100 ms or more; with the line that blocked |
 //! | `blocked` | WARN | debug | a poll has been running for 1 s, and still is; with the line that blocks |
 //! | `slow_drop` | WARN | debug | dropping a future took 100 ms or more |
+//! | `lost_waker` | WARN | debug | a task waits, and nobody is left who can wake it |
 //! | `polled_after_completion` | WARN | debug | a future was polled again after it was ready |
 //! | `span_across_await` | WARN | debug | a `tracing` span was left entered across an await |
 //! | `large_future` | DEBUG | debug | a future of 16 KiB or more was spawned |
@@ -63,6 +64,7 @@
 //! finding can be silenced for one object:
 //! [`discard()`](future::TrackedFuture::discard),
 //! [`slow_ok()`](future::TrackedFuture::slow_ok),
+//! [`parked()`](future::TrackedFuture::parked),
 //! [`detach()`](task::JoinHandle::detach),
 //! [`expected()`](future::TrackFuture::expected).
 //!

@@ -97,6 +97,8 @@ impl Flag {
     pub(crate) const EXPECTED: Flag = Flag(1 << 5);
     /// It lives, but was reported as never polled.
     pub(crate) const SAID_UNPOLLED: Flag = Flag(1 << 6);
+    /// It waits for nothing, on purpose.
+    pub(crate) const PARKED: Flag = Flag(1 << 7);
 }
 
 /// How a task failed.

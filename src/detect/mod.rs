@@ -4,6 +4,7 @@ pub(crate) mod blocked;
 pub(crate) mod blocking_pool_full;
 pub(crate) mod excuse;
 pub(crate) mod large_future;
+pub(crate) mod lost_waker;
 pub(crate) mod never_polled;
 pub(crate) mod pending_at_shutdown;
 pub(crate) mod polled_after_completion;

@@ -101,6 +101,29 @@ impl<F> TrackedFuture<F> {
         self
     }
 
+    /// Says that this future waits for nothing, on purpose, as
+    /// [`pending`](std::future::pending) does: a task that is there to be aborted, or to
+    /// keep something alive, is not reported as `lost_waker` while it awaits this.
+    ///
+    /// ```
+    /// use std::future::pending;
+    /// use debug_async::prelude::*;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let guard = String::from("kept for as long as the runtime runs");
+    /// debug_async::spawn!(async move {
+    ///     let _guard = guard;
+    ///     pending::<()>().tracked().parked().await
+    /// });
+    /// # }
+    /// ```
+    pub fn parked(self) -> Self {
+        if let Some(record) = self.watch.record() {
+            record.set(Flag::PARKED);
+        }
+        self
+    }
+
     /// The future in it.
     pub fn get_ref(&self) -> &F {
         &self.inner

@@ -20,7 +20,7 @@ use tracing::span::Id;
 use self::frame::Frame;
 use crate::clock::{self, Tick};
 use crate::detect::{
-    never_polled, pending_at_shutdown, polled_after_completion, slow_drop, slow_poll,
+    lost_waker, never_polled, pending_at_shutdown, polled_after_completion, slow_drop, slow_poll,
     span_across_await,
 };
 use crate::mode::Scope;
@@ -125,6 +125,9 @@ fn began(record: &Arc<Record>) {
         debug.created_in.store(frame::current(), Relaxed);
         registry::enter(record);
         never_polled::watch_the_living();
+        if record.object().is_task() {
+            lost_waker::watch_the_living();
+        }
         clock::prepare();
         // Taking a stack is our doing: the poll that creates is not blamed for it.
         frame::allow(debug.created.elapsed());
