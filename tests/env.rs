@@ -241,6 +241,7 @@ fn every_variable_does_what_it_says() {
         let expected = Config::new()
             .slow_poll(Duration::from_millis(50))
             .stack(StackMode::Full)
+            .await_stacks(false)
             .never_polled_after(Duration::from_secs(2))
             .unretrieved_after(Duration::from_secs(3))
             .large_future(1024)
@@ -259,6 +260,7 @@ fn every_variable_does_what_it_says() {
         ("ASYNC_DEBUG_SLOW_POLL", "50ms"),
         ("ASYNC_DEBUG_BLOCKED", "5s"),
         ("ASYNC_DEBUG_STACK", "full"),
+        ("ASYNC_DEBUG_AWAIT_STACKS", "off"),
         ("ASYNC_DEBUG_NEVER_POLLED_AFTER", "2s"),
         ("ASYNC_DEBUG_UNRETRIEVED_AFTER", "3s"),
         ("ASYNC_DEBUG_LARGE_FUTURE", "1024"),
