@@ -79,7 +79,7 @@ async fn object(name: &str, wanted: impl Fn(&Tracked) -> bool) -> (Tracked, Snap
 
 /// Waits till it waits, having left its waker with somebody.
 async fn registered(name: &str) {
-    let registered = |object: &Tracked| object.state == State::Waiting && object.wakers == 1;
+    let registered = |object: &Tracked| object.state == State::Waiting && object.wakers == Some(1);
     object(name, registered).await;
 }
 
@@ -121,7 +121,7 @@ fn the_awaits_down_to_the_leaf() {
         assert_eq!(leaf.stack.called(), Some("tokio::time::sleep::Sleep"));
         assert_eq!(outer.leaves.len(), 1);
         assert!(!leaf.stale && leaf.waiting <= outer.age);
-        assert_eq!((outer.kind, outer.polls, outer.wakers), (Kind::Task, 1, 1));
+        assert_eq!((outer.kind, outer.polls, outer.wakers), (Kind::Task, 1, Some(1)));
         assert_eq!(outer.task_id, Some(task.id()));
 
         let (inner, _) = waiting("waiting::inner").await;
@@ -365,7 +365,7 @@ fn without_await_stacks_the_wakers_are_counted() {
     for runtime in runtimes(true, &Config::new().await_stacks(false)) {
         runtime.block_on(async {
             let task = debug_async::spawn!(name = "counted", sleep(LONG));
-            let (object, dump) = object("counted", |object| object.wakers == 1).await;
+            let (object, dump) = object("counted", |object| object.wakers == Some(1)).await;
             assert!(object.leaves.is_empty() && object.state == State::Waiting);
             assert!(!dump.to_string().contains("nobody"), "{dump}");
             task.abort();
@@ -472,7 +472,7 @@ fn a_future_that_forgets_to_register() {
             let (object, dump) = object("forgetful", |object| object.state == State::Waiting).await;
             assert_eq!(
                 (object.state, object.wakers),
-                (State::Waiting, 0),
+                (State::Waiting, Some(0)),
                 "{flavor:?}"
             );
             assert!(dump.to_string().contains("nobody can wake it"), "{dump}");
