@@ -121,7 +121,10 @@ fn the_awaits_down_to_the_leaf() {
         assert_eq!(leaf.stack.called(), Some("tokio::time::sleep::Sleep"));
         assert_eq!(outer.leaves.len(), 1);
         assert!(!leaf.stale && leaf.waiting <= outer.age);
-        assert_eq!((outer.kind, outer.polls, outer.wakers), (Kind::Task, 1, Some(1)));
+        assert_eq!(
+            (outer.kind, outer.polls, outer.wakers),
+            (Kind::Task, 1, Some(1))
+        );
         assert_eq!(outer.task_id, Some(task.id()));
 
         let (inner, _) = waiting("waiting::inner").await;

@@ -27,6 +27,7 @@ const fn spec(name: &'static str, env: &'static [(&'static str, &'static str)]) 
 
 const DEBUG: (&str, &str) = ("ASYNC_DEBUG", "1");
 const NO_STACKS: (&str, &str) = ("ASYNC_DEBUG_STACK", "off");
+const NO_AWAIT_STACKS: (&str, &str) = ("ASYNC_DEBUG_AWAIT_STACKS", "off");
 
 /// On a busy machine any poll may take long; what is compared costs the same.
 const QUIET: (&str, &str) = ("ASYNC_DEBUG_SLOW_POLL", "1h");
@@ -37,7 +38,11 @@ pub const ARMS: &[Spec] = &[
     spec("off", &[("ASYNC_DEBUG", "off")]),
     spec("production", &[]),
     spec("debug", &[DEBUG, QUIET]),
-    spec("debug, no stacks", &[DEBUG, QUIET, NO_STACKS]),
+    spec("debug, no await stacks", &[DEBUG, QUIET, NO_AWAIT_STACKS]),
+    spec(
+        "debug, no stacks",
+        &[DEBUG, QUIET, NO_STACKS, NO_AWAIT_STACKS],
+    ),
     spec("debug, subscriber", &[DEBUG, QUIET]),
     spec("tokio-metrics", &[]),
     spec("async-backtrace", &[]),
@@ -51,7 +56,7 @@ macro_rules! with_arm {
     ($name:expr, $module:ident::$function:ident $(, $argument:expr)*) => {{
         match $name {
             "bare" => crate::$module::$function::<crate::arms::Bare>($($argument),*),
-            "off" | "production" | "debug" | "debug, no stacks" => {
+            "off" | "production" | "debug" | "debug, no await stacks" | "debug, no stacks" => {
                 crate::$module::$function::<crate::arms::Ours>($($argument),*)
             }
             "debug, subscriber" => {

@@ -31,7 +31,13 @@ const WARM_UP: u64 = 1_000;
 /// By how much a figure may grow.
 const TOLERANCE: f64 = 1.02;
 
-const NAMES: [&str; 4] = ["bare", "off", "production", "debug"];
+const NAMES: [&str; 5] = [
+    "bare",
+    "off",
+    "production",
+    "debug",
+    "debug, no await stacks",
+];
 const LOOPS: [&str; 3] = ["spawn+join", "poll", "a future's life"];
 
 /// Instructions and allocations for one turn, by loop and arm.
@@ -200,7 +206,7 @@ pub fn print(counts: &Counts) -> String {
     );
     for ((name, arm), [instructions, allocations]) in counts {
         text.push_str(&format!(
-            "{name:<16} {arm:<11} {instructions:>9.1} {allocations:>5.1}\n"
+            "{name:<16} {arm:<22} {instructions:>9.1} {allocations:>5.1}\n"
         ));
     }
     text

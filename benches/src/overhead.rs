@@ -34,7 +34,7 @@ const LIMITS: &[(&str, &str, f64)] = &[
     ("spawn+join", "debug", 600.0),
     ("poll", "off", 2.0),
     ("poll", "production", 3.0),
-    ("poll", "debug", 45.0),
+    ("poll", "debug, no await stacks", 45.0),
 ];
 
 /// Runs it. `unstable` is the program of the peers that need the cfg, if it could

@@ -70,6 +70,7 @@ const PAUSE: u32 = 15;
 const MOST: usize = 256;
 
 #[derive(Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Last {
     /// Outermost first: it is the other end that changes.
     frames: Vec<Frame>,
