@@ -73,7 +73,7 @@
 //! A watchdog looks at the polls in progress, and at the workers of the runtimes made
 //! here and of those given to [`watch`]. When a poll has run for too long, it has the
 //! thread copy its stack (on Linux, x86-64 and aarch64; by a signal,
-//! [`config::SampleSignal`]), so the report names the line that blocked, also of tasks
+//! [`sample_signal`](config::Config::sample_signal)), so the report names the line that blocked, also of tasks
 //! that are not tracked, and of polls that never end. The watchdog's thread is there
 //! while such a runtime or poll is, in debug mode only, and looks some 80 times a
 //! second.
@@ -92,7 +92,7 @@
 //! open for as long as it lives, so that its reports can carry it. And a panic
 //! hook is put before the one that is there when the first task is spawned; it
 //! notes the place of the panic and calls the other. A thread that blocks is sent a
-//! signal, once or a few times; [`config::SampleSignal`] says what may notice.
+//! signal, once or a few times; [`sample_signal`](config::Config::sample_signal) says what may notice.
 //! And in debug mode a future that compares wakers
 //! ([`Waker::will_wake`](std::task::Waker::will_wake)) finds that its own is not the
 //! one it was polled with the last time, and registers again, unless
@@ -137,6 +137,8 @@ mod record;
 mod registry;
 pub mod report;
 pub mod runtime;
+#[cfg(target_os = "linux")]
+mod sigaction;
 mod site;
 mod stack;
 pub mod task;

@@ -8,7 +8,7 @@ use std::marker::PhantomPinned;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 
-use debug_async::config::{Config, ConfigError, Deny, SampleSignal, StackMode, Var};
+use debug_async::config::{Config, ConfigError, Deny, Signal, StackMode, Var};
 use debug_async::future::{Expected, TrackedFuture};
 use debug_async::report::{Frame, Hook, Report, ReportKind, Stack};
 use debug_async::{runtime, task};
@@ -112,7 +112,7 @@ fn a_wrapper_is_as_what_it_wraps() {
 #[test]
 fn plain_data_has_all_of_them() {
     all! {
-        Config, ConfigError, Deny, SampleSignal, StackMode, Var, ReportKind, Frame, Stack,
+        Config, ConfigError, Deny, Signal, StackMode, Var, ReportKind, Frame, Stack,
         runtime::Snapshot, runtime::Worker, runtime::WorkerState,
     }
 }

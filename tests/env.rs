@@ -12,7 +12,7 @@ mod support;
 
 use std::time::Duration;
 
-use debug_async::config::{Config, Deny, SampleSignal, StackMode, VARS};
+use debug_async::config::{Config, Deny, Signal, StackMode, VARS};
 use debug_async::prelude::*;
 use debug_async::report::ReportKind;
 use debug_async::runtime::{Builder, Runtime};
@@ -251,7 +251,8 @@ fn every_variable_does_what_it_says() {
                 ReportKind::NeverPolled,
                 ReportKind::SlowPoll,
             ]))
-            .sample_signal(SampleSignal::named("SIGUSR2").expect("a signal"));
+            .sample_signal(Signal::named("SIGUSR2").expect("a signal"))
+            .dump_signal(Signal::USR1);
         assert_eq!(lossy, expected);
         assert!(debug_async::is_debug());
     });
@@ -267,6 +268,7 @@ fn every_variable_does_what_it_says() {
         ("ASYNC_DEBUG_SHUTDOWN_HANG", "4s"),
         ("ASYNC_DEBUG_DENY", "never_polled,slow_poll"),
         ("ASYNC_DEBUG_SAMPLE_SIGNAL", "SIGUSR2"),
+        ("ASYNC_DEBUG_DUMP_SIGNAL", "usr1"),
     ];
     assert_eq!(
         vars.map(|(name, _)| name),

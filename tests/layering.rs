@@ -10,6 +10,7 @@ const LAYERS: &[&str] = &[
     "name",      // names of types, cleaned
     "kind",      // the kinds of finding
     "notice",    // what we say about ourselves
+    "sigaction", // what is done with a signal
     "config",    // the settings
     "mode",      // the switch
     "site",      // where a thing was created …
@@ -21,8 +22,8 @@ const LAYERS: &[&str] = &[
     "panics",    // where a panic happened
     "detect",    // the findings
     "watchdog",  // threads that block
-    "observe",   // the poll body
     "dump",      // all that is alive, and where it waits
+    "observe",   // the poll body
     "future",    // the wrappers: futures,
     "task",      // tasks,
     "runtime",   // runtimes

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::sync::OnceLock;
 
-use super::{Config, Deny, SampleSignal, StackMode};
+use super::{Config, Deny, Signal, StackMode};
 use crate::kind::ReportKind;
 
 /// One environment variable that this crate reads.
@@ -51,6 +51,7 @@ vars! {
     "ASYNC_DEBUG_SHUTDOWN_HANG", "a duration, such as `5s`", "`5s`", "how long the drop of a runtime may wait for blocking closures";
     "ASYNC_DEBUG_DENY", "`all`, or kinds separated by commas, such as `never_polled,slow_poll`", "nothing", "which findings make `#[debug_async::main]` fail";
     "ASYNC_DEBUG_SAMPLE_SIGNAL", "the name of a signal that has no other meaning, such as `SIGURG`, `SIGUSR2` or `SIGRTMIN+3`, or `off`", "`SIGURG`", "the signal that takes the stack of a thread while it blocks (Linux)";
+    "ASYNC_DEBUG_DUMP_SIGNAL", "the name of a signal, as above, such as `USR1`, or `off`", "`SIGUSR1`, unless the program handles it", "the signal that writes a dump to stderr in debug mode (Linux)";
 }
 
 /// A setting in the environment that cannot be used.
@@ -161,9 +162,8 @@ impl Environment {
             "ASYNC_DEBUG_LARGE_FUTURE" => set(&mut config.large_future, value.parse().ok()),
             "ASYNC_DEBUG_SHUTDOWN_HANG" => set(&mut config.shutdown_hang, parse_duration(value)),
             "ASYNC_DEBUG_DENY" => set(&mut config.deny, parse_deny(value)),
-            "ASYNC_DEBUG_SAMPLE_SIGNAL" => {
-                set(&mut config.sample_signal, SampleSignal::named(value))
-            }
+            "ASYNC_DEBUG_SAMPLE_SIGNAL" => set(&mut config.sample_signal, Signal::named(value)),
+            "ASYNC_DEBUG_DUMP_SIGNAL" => set(&mut config.dump_signal, Signal::named(value)),
             _ => false,
         }
     }
@@ -289,6 +289,7 @@ mod tests {
             ("ASYNC_DEBUG_SHUTDOWN_HANG", "1s"),
             ("ASYNC_DEBUG_DENY", "never_polled, slow_poll"),
             ("ASYNC_DEBUG_SAMPLE_SIGNAL", "usr2"),
+            ("ASYNC_DEBUG_DUMP_SIGNAL", "USR2"),
         ];
         assert_eq!(examples.len() + 1, VARS.len());
         for (name, value) in examples {

@@ -25,7 +25,7 @@ mod signal;
 pub use self::env::{ConfigError, VARS, Var};
 pub(crate) use self::env::{Environment, SwitchedTo};
 pub(crate) use self::settings::Settings;
-pub use self::signal::SampleSignal;
+pub use self::signal::Signal;
 pub(crate) use self::signal::{is_usable, name_of};
 
 use std::time::Duration;
@@ -104,7 +104,8 @@ pub struct Config {
     large_future: Option<usize>,
     shutdown_hang: Option<Duration>,
     deny: Option<Deny>,
-    sample_signal: Option<SampleSignal>,
+    sample_signal: Option<Signal>,
+    dump_signal: Option<Signal>,
 }
 
 impl Config {
@@ -176,10 +177,32 @@ impl Config {
         self
     }
 
-    /// The signal that takes the stack of a thread while it blocks, on Linux.
-    /// Default: `SIGURG`.
-    pub fn sample_signal(mut self, signal: SampleSignal) -> Config {
+    /// The signal that takes the stack of a thread while it blocks. Default: `SIGURG`.
+    ///
+    /// Only Linux on x86-64 and aarch64 takes such stacks; elsewhere the setting has no
+    /// effect. A handler that the program had installed before keeps getting the signals
+    /// that are not ours; if it installs one later, no more stacks are taken, and a
+    /// warning says so.
+    ///
+    /// The thread goes on with the system call in which the signal met it. There are a
+    /// few that never go on after a signal, whatever the program asks for: `poll`,
+    /// `epoll_wait`, `nanosleep` and some more, which `signal(7)` lists. The standard
+    /// library and tokio begin those anew; so must code that calls them itself.
+    pub fn sample_signal(mut self, signal: Signal) -> Config {
         self.sample_signal = Some(signal);
+        self
+    }
+
+    /// The signal that writes a [`dump`](crate::dump()) to stderr, as a tree, in debug
+    /// mode: `kill -USR1` shows where a program hangs. Default: `SIGUSR1`, unless the
+    /// program handles it.
+    ///
+    /// Only on Linux; elsewhere the setting has no effect. It is for the whole process,
+    /// and the first thing that is tracked in debug mode says which it is. From then on
+    /// `SIGUSR1` does not end the program. A signal that is set here dumps whoever else
+    /// handles it: a handler that was there before is called too.
+    pub fn dump_signal(mut self, signal: Signal) -> Config {
+        self.dump_signal = Some(signal);
         self
     }
 
@@ -222,6 +245,7 @@ impl Config {
             shutdown_hang: self.shutdown_hang.or(below.shutdown_hang),
             deny: self.deny.or(below.deny),
             sample_signal: self.sample_signal.or(below.sample_signal),
+            dump_signal: self.dump_signal.or(below.dump_signal),
         }
     }
 }

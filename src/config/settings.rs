@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use super::{Config, Deny, SampleSignal, StackMode};
+use super::{Config, Deny, Signal, StackMode};
 
 pub(super) const SLOW_POLL: Duration = Duration::from_millis(100);
 const BLOCKED: Duration = Duration::from_secs(1);
@@ -24,7 +24,9 @@ pub(crate) struct Settings {
     pub(crate) large_future: usize,
     pub(crate) shutdown_hang: Duration,
     pub(crate) deny: Deny,
-    pub(crate) sample_signal: SampleSignal,
+    pub(crate) sample_signal: Signal,
+    /// `None`: `SIGUSR1`, unless the program handles it.
+    pub(crate) dump_signal: Option<Signal>,
 }
 
 impl Settings {
@@ -39,7 +41,8 @@ impl Settings {
             large_future: config.large_future.unwrap_or(LARGE_FUTURE),
             shutdown_hang: config.shutdown_hang.unwrap_or(SHUTDOWN_HANG),
             deny: config.deny.unwrap_or_default(),
-            sample_signal: config.sample_signal.unwrap_or_default(),
+            sample_signal: config.sample_signal.unwrap_or(Signal::URG),
+            dump_signal: config.dump_signal,
         };
         settings.set_slow_poll(config.slow_poll.unwrap_or(SLOW_POLL));
         settings

@@ -1,4 +1,4 @@
-//! The signal by which a thread is asked for its stack.
+//! The signals that this crate uses, by name.
 
 use std::fmt;
 
@@ -39,20 +39,10 @@ const UNUSABLE: Table = table! {
 /// The number of real-time signals that Linux leaves to programs, less one.
 const LAST_REAL_TIME: u8 = 30;
 
-/// The signal that takes the stack of a thread while it blocks.
-///
-/// Only Linux on x86-64 and aarch64 takes such stacks; elsewhere the setting is
-/// accepted and has no effect. The default, `SIGURG`, is ignored by programs that
-/// do not ask for it. A handler that the program had installed before keeps
-/// getting the signals that are not ours; if it installs one later, no more stacks
-/// are taken, and a warning says so.
-///
-/// The thread goes on with the system call in which the signal met it. There are a
-/// few that never go on after a signal, whatever the program asks for: `poll`,
-/// `epoll_wait`, `nanosleep` and some more, which `signal(7)` lists. The standard
-/// library and tokio begin those anew; so must code that calls them itself.
+/// A signal, or none: see [`Config::sample_signal`](super::Config::sample_signal) and
+/// [`Config::dump_signal`](super::Config::dump_signal).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SampleSignal(Choice);
+pub struct Signal(Choice);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Choice {
@@ -62,17 +52,23 @@ enum Choice {
     RealTime(u8),
 }
 
-impl SampleSignal {
-    /// No signal: no stack is taken of a thread that blocks.
-    pub const OFF: SampleSignal = SampleSignal(Choice::Off);
+impl Signal {
+    /// No signal.
+    pub const OFF: Signal = Signal(Choice::Off);
+
+    /// `SIGURG`, which is ignored by programs that do not ask for it.
+    pub const URG: Signal = Signal(Choice::Named("SIGURG"));
+
+    /// `SIGUSR1`, which ends programs that do not ask for it.
+    pub const USR1: Signal = Signal(Choice::Named("SIGUSR1"));
 
     /// The signal of this name, with or without `SIG`, in any case: `SIGURG`,
     /// `usr2`, `SIGRTMIN+3`; or `off`. `None` if there is no such signal, or if it
     /// is one that has another meaning, as `SIGKILL` has.
-    pub fn named(name: &str) -> Option<SampleSignal> {
+    pub fn named(name: &str) -> Option<Signal> {
         let name = name.to_ascii_uppercase();
         if name == "OFF" {
-            return Some(SampleSignal::OFF);
+            return Some(Signal::OFF);
         }
         let short = name.strip_prefix("SIG").unwrap_or(&name);
         let choice = if let Some(after) = short.strip_prefix("RTMIN") {
@@ -83,10 +79,10 @@ impl SampleSignal {
             let (name, _) = USABLE.iter().find(|(name, _)| name[3..] == *short)?;
             Choice::Named(name)
         };
-        Some(SampleSignal(choice))
+        Some(Signal(choice))
     }
 
-    /// Its number on this system. `None`: no stack is to be taken, or can be.
+    /// Its number on this system; `None`: it is off, or has none that is known.
     pub(crate) fn number(self) -> Option<i32> {
         match self.0 {
             Choice::Off => None,
@@ -96,13 +92,7 @@ impl SampleSignal {
     }
 }
 
-impl Default for SampleSignal {
-    fn default() -> SampleSignal {
-        SampleSignal(Choice::Named("SIGURG"))
-    }
-}
-
-impl fmt::Display for SampleSignal {
+impl fmt::Display for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Choice::Off => f.write_str("off"),
@@ -148,7 +138,7 @@ pub(crate) fn name_of(signal: i32) -> String {
     match real_times() {
         Some((first, last)) if (first..=last).contains(&signal) => {
             let after = u8::try_from(signal - first).unwrap_or(u8::MAX);
-            SampleSignal(Choice::RealTime(after)).to_string()
+            Signal(Choice::RealTime(after)).to_string()
         }
         _ => format!("signal {signal}"),
     }
@@ -159,7 +149,7 @@ mod tests {
     use super::*;
 
     fn shown(name: &str) -> Option<String> {
-        SampleSignal::named(name).map(|signal| signal.to_string())
+        Signal::named(name).map(|signal| signal.to_string())
     }
 
     #[test]
@@ -190,9 +180,9 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn numbers() {
-        assert_eq!(SampleSignal::default().number(), Some(libc::SIGURG));
-        assert_eq!(SampleSignal::OFF.number(), None);
-        let third = SampleSignal::named("SIGRTMIN+3").and_then(SampleSignal::number);
+        assert_eq!(Signal::URG.number(), Some(libc::SIGURG));
+        assert_eq!(Signal::OFF.number(), None);
+        let third = Signal::named("SIGRTMIN+3").and_then(Signal::number);
         assert_eq!(third, Some(libc::SIGRTMIN() + 3));
         for signal in [libc::SIGURG, libc::SIGRTMIN(), libc::SIGRTMAX()] {
             assert!(is_usable(signal), "{}", name_of(signal));

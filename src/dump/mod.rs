@@ -13,10 +13,15 @@
 //!       at app::fetch::{{closure}} (src/main.rs:52:18)
 //! ```
 //!
+//! In debug mode a signal asks for the tree too ([`Config::dump_signal`]), on Linux: a
+//! program that hangs tells where by `kill -USR1`, on stderr.
+//!
 //! A leaf is seen because it clones the waker that it is polled with: no future has to
 //! help. What is spawned or polled without this crate is not seen but for its number,
 //! where a runtime is one of [`debug_async::runtime`](crate::runtime)
 //! ([`Snapshot::untracked`]). A value is never shown.
+//!
+//! [`Config::dump_signal`]: crate::config::Config::dump_signal
 //!
 //! # Examples
 //!
@@ -41,14 +46,24 @@
 //! ```
 
 mod ps;
+#[cfg(target_os = "linux")]
+mod signal;
 mod snapshot;
 mod tree;
 
 pub use self::snapshot::{AwaitStack, Kind, Leaf, Snapshot, State, Tracked};
 pub use self::tree::Tree;
 
-use crate::clock;
-use crate::observe;
+use std::cell::Cell;
+use std::time::Duration;
+
+use crate::clock::{self, Tick};
+use crate::config::Settings;
+
+thread_local! {
+    /// When the last dump of this thread was done, and how long it took.
+    static TAKEN: Cell<Option<(Tick, Duration)>> = const { Cell::new(None) };
+}
 
 /// What is alive now, in debug mode, and where it waits. Of everything that is tracked
 /// in this process; nothing, if nothing was created in debug mode.
@@ -62,9 +77,25 @@ use crate::observe;
 /// println!("{}", debug_async::dump());
 /// ```
 pub fn dump() -> Snapshot {
-    let start = clock::now();
+    let start = clock::tick();
     let snapshot = Snapshot::take();
-    // Our doing: the poll in progress is not blamed for it.
-    observe::allow(start.elapsed());
+    let _ = TAKEN.try_with(|taken| taken.set(Some((clock::tick(), start.elapsed()))));
     snapshot
+}
+
+/// How long the last dump took, if this thread has taken one since: the poll in progress
+/// is not to blame for it.
+pub(crate) fn taken_since(start: Tick) -> Duration {
+    match TAKEN.try_with(Cell::get).ok().flatten() {
+        Some((at, took)) if at.elapsed() <= start.elapsed() => took,
+        _ => Duration::ZERO,
+    }
+}
+
+/// From now on a signal asks for a dump.
+pub(crate) fn listen(settings: &Settings) {
+    #[cfg(target_os = "linux")]
+    signal::listen(settings.dump_signal);
+    #[cfg(not(target_os = "linux"))]
+    let _ = settings;
 }

@@ -11,7 +11,11 @@ use crate::clock;
 
 /// A [`Snapshot`] as a tree: see [`Snapshot::tree`].
 #[derive(Clone, Copy)]
-pub struct Tree<'a>(&'a Snapshot);
+pub struct Tree<'a> {
+    of: &'a Snapshot,
+    /// So many objects are shown at most.
+    most: usize,
+}
 
 impl Snapshot {
     /// The same as a tree, to be printed: under each object what it spawned, the
@@ -20,13 +24,23 @@ impl Snapshot {
     ///
     /// A leaf is shown once, with the innermost of the tracked futures that wait on it.
     pub fn tree(&self) -> Tree<'_> {
-        Tree(self)
+        Tree {
+            of: self,
+            most: usize::MAX,
+        }
+    }
+}
+
+impl Tree<'_> {
+    /// No more than so many objects of it.
+    pub(super) fn first(self, most: usize) -> Self {
+        Tree { most, ..self }
     }
 }
 
 impl fmt::Debug for Tree<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Tree").field(self.0).finish()
+        f.debug_tuple("Tree").field(self.of).finish()
     }
 }
 
@@ -35,9 +49,9 @@ const DEEPEST: usize = 32;
 
 impl fmt::Display for Tree<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let objects = &self.0.objects;
+        let objects = &self.of.objects;
         if objects.is_empty() {
-            return self.0.fmt(f);
+            return self.of.fmt(f);
         }
         let (roots, children) = family(objects);
         // What is in a circle (futures that changed places) hangs on no root.
@@ -47,9 +61,15 @@ impl fmt::Display for Tree<'_> {
         for root in roots.into_iter().chain(all) {
             let mut next = vec![(root, 0)];
             while let Some((index, depth)) = next.pop() {
-                if !shown.insert(index) {
+                if shown.contains(&index) {
                     continue;
                 }
+                if shown.len() == self.most {
+                    let more = objects.len() - self.most;
+                    write!(f, "\nand {more} more, which `debug_async::dump()` gives")?;
+                    return ps::untracked(self.of.untracked, f);
+                }
+                shown.insert(index);
                 if !std::mem::take(&mut first) {
                     f.write_str("\n")?;
                 }
@@ -59,7 +79,7 @@ impl fmt::Display for Tree<'_> {
                 next.extend(under.iter().rev().map(|child| (*child, depth + 1)));
             }
         }
-        ps::untracked(self.0.untracked, f)
+        ps::untracked(self.of.untracked, f)
     }
 }
 

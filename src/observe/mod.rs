@@ -5,6 +5,7 @@
 
 mod frame;
 
+#[cfg(feature = "rt-multi-thread")]
 pub(crate) use self::frame::allow;
 pub(crate) use self::frame::{expect_failure, was_expected};
 
@@ -23,6 +24,7 @@ use crate::detect::{
     lost_waker, never_polled, pending_at_shutdown, polled_after_completion, slow_drop, slow_poll,
     span_across_await,
 };
+use crate::dump;
 use crate::mode::Scope;
 use crate::panics;
 use crate::record::{Debugged, Object, Record, Step};
@@ -125,6 +127,7 @@ fn began(record: &Arc<Record>) {
         debug.created_in.store(frame::current(), Relaxed);
         registry::enter(record);
         never_polled::watch_the_living();
+        dump::listen(debug.scope.settings());
         if record.object().is_task() {
             lost_waker::watch_the_living();
         }
@@ -210,10 +213,10 @@ impl<R: Deref<Target = Record>> Drop for Polling<R> {
 }
 
 /// Time since `start` that is the fault of nothing that ran: the process stood still,
-/// or a panic was being printed.
+/// a panic was being printed, or a dump taken.
 #[cold]
 fn not_its_own(start: Tick) -> Duration {
-    watchdog::stalled_since(start) + panics::printed_since(start)
+    watchdog::stalled_since(start) + panics::printed_since(start) + dump::taken_since(start)
 }
 
 /// Something may have been dropped before its time.

@@ -38,6 +38,7 @@ pub(crate) use self::context::Context;
 pub(crate) use self::live::Live;
 pub(crate) use self::reporter::{
     Deferred, Until, defer, every, flush_all_at_end, flush_at_end, raise, raise_at, raise_once,
+    say_soon,
 };
 
 use std::fmt;

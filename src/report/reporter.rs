@@ -206,6 +206,15 @@ pub(crate) fn every(first: Duration, look: impl FnMut() -> Option<Duration> + Se
     WORK.notify_one();
 }
 
+/// Says what this crate has to say about itself from the reporter's thread: it runs the
+/// program's subscriber.
+pub(crate) fn say_soon(message: String) {
+    every(Duration::ZERO, move || {
+        notice::say(&message);
+        None
+    });
+}
+
 /// Hands on all that a scope has to tell, and judges all of it.
 pub(crate) fn flush_at_end(scope: &Arc<Scope>) {
     flush(Until::End, Some(scope.id()));

@@ -2,14 +2,12 @@
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use super::sampler::{Missed, Refused, Sampler, Thread};
 use super::scan::Had;
 use super::slot::Slot;
-use crate::config::SampleSignal;
+use crate::config::Signal;
 use crate::mode::Scope;
-use crate::notice;
 use crate::report::{self, Doing, Live};
 
 pub(super) enum Sampling {
@@ -35,7 +33,7 @@ impl Sampling {
         }
     }
 
-    fn install(signal: SampleSignal) -> Sampling {
+    fn install(signal: Signal) -> Sampling {
         let Some(signal) = signal.number() else {
             return Sampling::Off;
         };
@@ -93,10 +91,7 @@ fn say(message: String) {
     if *said != message {
         said.clone_from(&message);
         drop(said);
-        report::every(Duration::ZERO, move || {
-            notice::say(&message);
-            None
-        });
+        report::say_soon(message);
     }
 }
 
