@@ -128,7 +128,7 @@ fn the_awaits_down_to_the_leaf() {
         assert_eq!(outer.task_id, Some(task.id()));
 
         let (inner, _) = waiting("waiting::inner").await;
-        assert_eq!(inner.kind, Kind::Future);
+        assert_eq!(inner.kind, Kind::PlainFuture);
         assert_eq!(inner.polled_in, Some(outer.id));
         assert_eq!(inner.created_in, Some(outer.id));
         // The leaf is shown once, and with the future that is nearer.

@@ -79,6 +79,11 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// `flavor` is `"current_thread"`, and `debug` is `true` unless the environment says
 /// `ASYNC_DEBUG=off`.
 ///
+/// There is one argument more, `timeout`, a duration as in `"5s"`: a test that has not ended by then
+/// is dropped and fails, and the message shows by `debug_async::dump` what each of its tasks was
+/// waiting for. It is the system's time, also where tokio's is paused. A test whose thread is blocked
+/// cannot be dropped: then the dump is written to stderr.
+///
 /// ```text
 /// #[debug_async::test(start_paused = true)]
 /// async fn gives_up_after_a_minute() { … }

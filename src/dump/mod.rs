@@ -55,10 +55,12 @@ pub use self::snapshot::{AwaitStack, Kind, Leaf, Snapshot, State, Tracked};
 pub use self::tree::Tree;
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{self, Tick};
 use crate::config::Settings;
+use crate::mode::Scope;
 
 thread_local! {
     /// When the last dump of this thread was done, and how long it took.
@@ -78,9 +80,14 @@ thread_local! {
 /// ```
 pub fn dump() -> Snapshot {
     let start = clock::tick();
-    let snapshot = Snapshot::take();
+    let snapshot = Snapshot::take(None);
     let _ = TAKEN.try_with(|taken| taken.set(Some((clock::tick(), start.elapsed()))));
     snapshot
+}
+
+/// The same of one scope.
+pub(crate) fn of(scope: &Arc<Scope>) -> Snapshot {
+    Snapshot::take(Some(scope))
 }
 
 /// How long the last dump took, if this thread has taken one since: the poll in progress

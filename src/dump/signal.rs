@@ -83,7 +83,7 @@ fn serve(mut reader: PipeReader, signal: i32, gives_way: bool) {
             // A handler that the program has installed since has called ours.
             continue;
         }
-        let snapshot = Snapshot::take();
+        let snapshot = Snapshot::take(None);
         let (process, name) = (std::process::id(), config::name_of(signal));
         let tree = snapshot.tree().first(MOST);
         notice::to_stderr(&format!(

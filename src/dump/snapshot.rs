@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::time::Duration;
 
 use crate::clock::Tick;
+use crate::mode::Scope;
 use crate::record::{Flag, Object, Record, Step};
 use crate::registry;
 use crate::stack::{Awaits, Captured, Frame};
@@ -76,8 +77,10 @@ pub struct Tracked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
-    /// A future within something else.
-    Future,
+    /// A future that is no task.
+    // Not `Future`: a second public thing of that name would have the compiler write
+    // `std::future::Future` in its messages.
+    PlainFuture,
     /// A task.
     Task,
     /// A task that nobody wrapped: tokio's hooks show it, with `--cfg tokio_unstable`.
@@ -148,9 +151,14 @@ impl fmt::Debug for AwaitStack {
 }
 
 impl Snapshot {
-    pub(super) fn take() -> Snapshot {
-        let untracked = watchdog::untracked();
-        let records = registry::select(|_| true);
+    /// Of one scope, or of all.
+    pub(super) fn take(scope: Option<&Arc<Scope>>) -> Snapshot {
+        let untracked = watchdog::untracked(scope);
+        let is_in = |record: &Record, scope| {
+            let debug = record.debug();
+            debug.is_some_and(|debug| Arc::ptr_eq(&debug.scope, scope))
+        };
+        let records = registry::select(|record| scope.is_none_or(|scope| is_in(record, scope)));
         let mut known = Known::default();
         // All of it is looked at before a symbol is looked up, which may take long.
         let seen = records.iter().filter_map(|record| known.look(record));
@@ -259,7 +267,7 @@ impl Known {
 impl Kind {
     fn of(object: Object) -> Kind {
         match object {
-            Object::Future => Kind::Future,
+            Object::Future => Kind::PlainFuture,
             Object::Task => Kind::Task,
             Object::UnwrappedTask => Kind::UnwrappedTask,
             Object::LocalTask => Kind::LocalTask,
@@ -270,7 +278,7 @@ impl Kind {
 
     fn object(self) -> Object {
         match self {
-            Kind::Future => Object::Future,
+            Kind::PlainFuture => Object::Future,
             Kind::Task => Object::Task,
             Kind::UnwrappedTask => Object::UnwrappedTask,
             Kind::LocalTask => Object::LocalTask,

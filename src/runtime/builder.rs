@@ -35,6 +35,7 @@ pub struct Builder {
     debug: Option<bool>,
     config: Config,
     is_test: bool,
+    time_limit: Option<Duration>,
     max_blocking_threads: usize,
     on_thread_start: Option<Callback>,
     on_thread_park: Option<Callback>,
@@ -67,6 +68,7 @@ impl Builder {
             debug: None,
             config: Config::new(),
             is_test: false,
+            time_limit: None,
             max_blocking_threads: MAX_BLOCKING_THREADS,
             on_thread_start: None,
             on_thread_park: None,
@@ -233,6 +235,17 @@ impl Builder {
     pub(super) fn for_test(&mut self) -> &mut Self {
         self.is_test = true;
         self
+    }
+
+    /// How long the body of a test may take; for `#[test(timeout = "…")]`.
+    #[doc(hidden)]
+    pub fn test_timeout(&mut self, limit: Duration) -> &mut Self {
+        self.time_limit = Some(limit);
+        self
+    }
+
+    pub(super) fn time_limit(&self) -> Option<Duration> {
+        self.time_limit
     }
 
     /// What the runtime to be built is to have: the switch and settings, which its

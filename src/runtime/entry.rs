@@ -4,10 +4,13 @@ use std::future::Future;
 use std::panic::Location;
 use std::process::{ExitCode, Termination};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::LocalOptions;
 
+use super::time_limit::TimedOut;
 use super::{Builder, LocalRuntime, Runtime};
+use crate::clock;
 use crate::config::Deny;
 use crate::kind::ReportKind;
 use crate::mode::Scope;
@@ -20,7 +23,13 @@ type Place = &'static Location<'static>;
 trait Runs: Sized {
     fn build(builder: &mut Builder) -> std::io::Result<Self>;
     fn scope(&self) -> &Arc<Scope>;
-    fn run<F: Future>(&self, body: F, name: Option<String>, at: Place) -> F::Output;
+    fn run<F: Future>(
+        &self,
+        limit: Option<Duration>,
+        body: F,
+        name: Option<String>,
+        at: Place,
+    ) -> Result<F::Output, TimedOut>;
 }
 
 impl Runs for Runtime {
@@ -30,8 +39,14 @@ impl Runs for Runtime {
     fn scope(&self) -> &Arc<Scope> {
         Runtime::scope(self)
     }
-    fn run<F: Future>(&self, body: F, name: Option<String>, at: Place) -> F::Output {
-        self.block_on_as(body, name, at)
+    fn run<F: Future>(
+        &self,
+        limit: Option<Duration>,
+        body: F,
+        name: Option<String>,
+        at: Place,
+    ) -> Result<F::Output, TimedOut> {
+        self.block_on_within(limit, body, name, at)
     }
 }
 
@@ -42,8 +57,14 @@ impl Runs for LocalRuntime {
     fn scope(&self) -> &Arc<Scope> {
         LocalRuntime::scope(self)
     }
-    fn run<F: Future>(&self, body: F, name: Option<String>, at: Place) -> F::Output {
-        self.block_on_as(body, name, at)
+    fn run<F: Future>(
+        &self,
+        limit: Option<Duration>,
+        body: F,
+        name: Option<String>,
+        at: Place,
+    ) -> Result<F::Output, TimedOut> {
+        self.block_on_within(limit, body, name, at)
     }
 }
 
@@ -61,14 +82,15 @@ fn run<R: Runs, F: Future>(
     body: F,
     name: Option<String>,
     at: Place,
-) -> (F::Output, Arc<Scope>) {
+) -> (Result<F::Output, TimedOut>, Arc<Scope>) {
+    let limit = builder.time_limit();
     let runtime = R::build(&mut builder).expect("Failed building the Runtime");
     let scope = Arc::clone(runtime.scope());
     let ending = Ending(Arc::clone(&scope));
     let output = {
         // Dropped before `ending`, and so are the tasks that it leaves.
         let runtime = runtime;
-        runtime.run(body, name, at)
+        runtime.run(limit, body, name, at)
     };
     drop(ending);
     (output, scope)
@@ -99,12 +121,25 @@ fn list(found: &[(ReportKind, u64)]) -> String {
     found.join(", ")
 }
 
+/// The output of a body; panics if its time ran out.
+#[track_caller]
+fn in_time<T>(output: Result<T, TimedOut>) -> T {
+    match output {
+        Ok(output) => output,
+        Err(TimedOut { limit, dump }) => {
+            let limit = clock::human(limit);
+            panic!("the test did not end within {limit}; this is where it was:\n{dump}");
+        }
+    }
+}
+
 fn main_in<R: Runs, F>(builder: Builder, body: F, at: Place) -> F::Output
 where
     F: Future,
     F::Output: Termination,
 {
     let (output, scope) = run::<R, F>(builder, body, None, at);
+    let output = in_time(output);
     if let Some(denied) = denied(&scope) {
         // What main returned is said as it would have been, an `Err` for one.
         let _code: ExitCode = output.report();
@@ -123,6 +158,7 @@ fn test_in<R: Runs, F: Future>(mut builder: Builder, body: F, at: Place) -> F::O
     // harness names its threads after the tests.
     let name = std::thread::current().name().map(str::to_owned);
     let (output, scope) = run::<R, F>(builder, body, name, at);
+    let output = in_time(output);
     if scope.severe() > 0 {
         let lines: Vec<String> = scope
             .lines()
@@ -153,7 +189,7 @@ macro_rules! runners {
         #[doc(hidden)]
         #[track_caller]
         pub fn $other<F: Future>(builder: Builder, body: F) -> F::Output {
-            run::<$runtime, F>(builder, body, None, Location::caller()).0
+            in_time(run::<$runtime, F>(builder, body, None, Location::caller()).0)
         }
 
         #[doc(hidden)]

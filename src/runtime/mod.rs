@@ -19,6 +19,7 @@ mod owned;
 #[allow(clippy::module_inception)]
 mod runtime;
 mod snapshot;
+mod time_limit;
 
 pub use self::builder::Builder;
 pub use self::handle::{EnterGuard, Handle};

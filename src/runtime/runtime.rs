@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::Builder;
 use super::handle::Root;
 use super::owned::{Origin, Owned};
+use super::time_limit::{TimedOut, Within};
 use super::{EnterGuard, Handle, Snapshot};
 use crate::mode::{self, Scope};
 use crate::task::JoinHandle;
@@ -75,21 +76,26 @@ impl Runtime {
     /// tracked.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        self.block_on_as(future, None, Location::caller())
+        match self.block_on_within(None, future, None, Location::caller()) {
+            Ok(output) => output,
+            Err(_) => unreachable!("there is no time limit"),
+        }
     }
 
     #[track_caller]
-    pub(super) fn block_on_as<F: Future>(
+    pub(super) fn block_on_within<F: Future>(
         &self,
+        limit: Option<Duration>,
         future: F,
         name: Option<String>,
         location: &'static Location<'static>,
-    ) -> F::Output {
+    ) -> Result<F::Output, TimedOut> {
         let _entered = mode::enter(Some(Arc::clone(self.scope())));
         let _driving = self.0.drive();
+        let root = Root::new(future, name, location, self.scope());
         self.0
             .inner()
-            .block_on(Root::new(future, name, location, self.scope()))
+            .block_on(Within::new(root, limit, self.scope()))
     }
 
     /// See [`tokio::runtime::Runtime::enter`].

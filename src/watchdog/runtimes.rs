@@ -114,10 +114,13 @@ pub(super) fn all() -> Vec<Arc<Watched>> {
     lock().clone()
 }
 
-/// How many tasks of our runtimes are not tracked, at least; `None`: none of those is
-/// there in debug mode.
-pub(crate) fn untracked() -> Option<usize> {
-    let is_ours = |watched: &&Arc<Watched>| !Arc::ptr_eq(&watched.scope, Scope::process());
+/// How many tasks of our runtimes, or of that of `scope`, are not tracked, at least;
+/// `None`: none of those is there in debug mode.
+pub(crate) fn untracked(scope: Option<&Arc<Scope>>) -> Option<usize> {
+    let is_ours = |watched: &&Arc<Watched>| match scope {
+        Some(scope) => Arc::ptr_eq(&watched.scope, scope),
+        None => !Arc::ptr_eq(&watched.scope, Scope::process()),
+    };
     let watched = all();
     let counts = watched
         .iter()

@@ -19,6 +19,7 @@ pub(crate) struct Config {
     pub(super) name: Option<LitStr>,
     pub(super) debug: Option<bool>,
     pub(super) slow_poll: Option<Duration>,
+    pub(super) timeout: Option<Duration>,
     pub(super) krate: Krate,
 }
 
@@ -31,7 +32,7 @@ pub(super) enum Flavor {
 
 /// The arguments there are, for the message about one that there is not.
 const KNOWN: &str = "`flavor`, `worker_threads`, `start_paused`, `unhandled_panic`, `name`, \
-                     `debug`, `slow_poll`, `crate`";
+                     `debug`, `slow_poll`, `crate`, and for a test `timeout`";
 
 #[derive(Default)]
 struct Given {
@@ -42,6 +43,7 @@ struct Given {
     name: Once<LitStr>,
     debug: Once<LitBool>,
     slow_poll: Once<Duration>,
+    timeout: Once<Duration>,
     krate: Once<syn::Path>,
 }
 
@@ -66,6 +68,7 @@ impl Config {
             name: given.name.get().cloned(),
             debug: given.debug.get().map(LitBool::value),
             slow_poll: given.slow_poll.get().copied(),
+            timeout: given.timeout.get().copied(),
             krate: Krate::new(given.krate.get().cloned()),
         }
     }
@@ -82,7 +85,8 @@ impl Given {
                 .name
                 .set(arg, arg.string("my-runtime").cloned(), errors),
             "debug" => self.debug.set(arg, arg.bool().cloned(), errors),
-            "slow_poll" => self.slow_poll.set(arg, slow_poll(arg), errors),
+            "slow_poll" => self.slow_poll.set(arg, duration(arg, "50ms"), errors),
+            "timeout" => self.timeout.set(arg, duration(arg, "5s"), errors),
             "crate" => self.krate.set(arg, arg.path(), errors),
             "multi_thread" | "current_thread" | "local" => {
                 let message = format!("a flavor is chosen by `flavor = \"{}\"`", arg.key);
@@ -98,6 +102,11 @@ impl Given {
     /// As tokio has it: threads can be counted where there are several, and a clock paused where
     /// there is one.
     fn reject_what_does_not_fit(&mut self, entry: Entry, flavor: Flavor, errors: &mut Errors) {
+        if entry == Entry::Main
+            && let Some(span) = self.timeout.withdraw()
+        {
+            errors.at(span, "`timeout` is for a test: `#[test(timeout = \"5s\")]`");
+        }
         let mut reject = |span: Option<Span>, key: &str, needed: &str| {
             if let Some(span) = span {
                 let attribute = entry.name();
@@ -177,12 +186,13 @@ fn unhandled_panic(arg: &Arg) -> syn::Result<Ident> {
     Ok(Ident::new(variant, string.span()))
 }
 
-fn slow_poll(arg: &Arg) -> syn::Result<Duration> {
-    let string = arg.string("50ms")?;
+fn duration(arg: &Arg, example: &str) -> syn::Result<Duration> {
+    let string = arg.string(example)?;
     humantime::parse_duration(&string.value()).map_err(|error| {
         let message = format!(
-            "`slow_poll` takes a duration as humantime writes it, \
-             as in \"50ms\", \"2s\" or \"1m 30s\": {error}"
+            "`{}` takes a duration as humantime writes it, \
+             as in \"50ms\", \"2s\" or \"1m 30s\": {error}",
+            arg.key
         );
         syn::Error::new(string.span(), message)
     })

@@ -86,6 +86,10 @@ fn builder(config: &Config) -> TokenStream {
         let slow_poll = duration(slow_poll);
         quote_spanned!(span=> builder.slow_poll(#slow_poll);)
     });
+    let timeout = config.timeout.map(|timeout| {
+        let timeout = duration(timeout);
+        quote_spanned!(span=> builder.test_timeout(#timeout);)
+    });
     // These two exist in tokio on conditions of tokio's. Where one does not, the error belongs to
     // the argument.
     let start_paused = config.start_paused.as_ref().map(|paused| {
@@ -108,6 +112,7 @@ fn builder(config: &Config) -> TokenStream {
         #name
         #debug
         #slow_poll
+        #timeout
         #start_paused
         #unhandled_panic
     }

@@ -32,7 +32,11 @@ async fn panics_with_threads() {}
 #[debug_async::main(multi_thread, flavor: "local", debug =, "name" = "x")]
 async fn not_key_and_value() {}
 
+#[debug_async::main(timeout = "5s")]
+async fn a_test_s() {}
+
 fn main() {
+    a_test_s();
     // The functions are there all the same.
     unknown();
     bad_values();

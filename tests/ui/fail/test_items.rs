@@ -17,7 +17,7 @@ async fn threads_by_default() {}
 #[debug_async::test(flavor = "multi_thread", start_paused = true)]
 async fn paused_with_threads() {}
 
-#[debug_async::test(timeout = "1s")]
+#[debug_async::test(time_limit = "1s")]
 async fn unknown() {}
 
 fn main() {}
