@@ -294,6 +294,29 @@ fn a_tracked_poll_that_goes_on_is_told_while_it_does_and_not_again_when_it_ends(
 }
 
 #[test]
+fn a_tracked_loop_that_never_yields_is_told_whatever_it_creates_meanwhile() {
+    on(OURS, |run| {
+        run.block_on(async {
+            let middle = || async {
+                for _ in 0..10 {
+                    async { computes(MS / 10) }.tracked_as("inner").await;
+                }
+            };
+            let outer = async move {
+                let start = Instant::now();
+                while start.elapsed() < 2_500 * MS {
+                    middle().tracked_as("middle").await;
+                }
+            };
+            let task = debug_async::spawn!(name = "outer", outer); // site: outer
+            task.await.expect("no panic");
+        });
+        let blocked = Expected::new(ReportKind::Blocked).says("has been running for 1s");
+        run.expect(&[blocked.named("outer").at(site!("outer"))]);
+    });
+}
+
+#[test]
 #[cfg_attr(
     tokio_unstable,
     ignore = "tokio's hooks show these tasks: tests/unstable.rs"

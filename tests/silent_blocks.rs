@@ -232,6 +232,50 @@ fn what_is_allowed_to_take_its_time() {
 }
 
 #[test]
+fn what_goes_on_after_something_that_may_take_its_time() {
+    on(OURS, |run| {
+        run.config(Config::new().slow_poll(300 * MS).blocked(300 * MS));
+        run.block_on(async {
+            let sleeps = |time| async move { thread::sleep(time) };
+            let allowed = move |time| sleeps(time).tracked().slow_ok(Duration::from_secs(60));
+            let once = async move {
+                allowed(400 * MS).await;
+                thread::sleep(120 * MS);
+            };
+            let task = debug_async::spawn!(once.tracked());
+            task.await.expect("no panic");
+            // A little again and again, at any depth.
+            let often = async move {
+                for _ in 0..40 {
+                    allowed(9 * MS).await;
+                    thread::sleep(MS);
+                    allowed(9 * MS).tracked().await;
+                    thread::sleep(MS);
+                }
+            };
+            let task = debug_async::spawn!(often.tracked());
+            task.await.expect("no panic");
+        });
+        run.expect(&[]);
+    });
+}
+
+#[test]
+fn what_goes_on_after_it_has_left_its_worker() {
+    on(&[MULTI], |run| {
+        run.config(Config::new().slow_poll(300 * MS).blocked(500 * MS));
+        run.block_on(async {
+            let task = debug_async::spawn!(async {
+                debug_async::task::block_in_place(|| thread::sleep(400 * MS));
+                thread::sleep(200 * MS);
+            });
+            task.await.expect("no panic");
+        });
+        run.expect(&[]);
+    });
+}
+
+#[test]
 fn what_is_not_in_debug_mode() {
     let program = Program::new(|| {
         collect();

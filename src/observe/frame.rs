@@ -125,8 +125,10 @@ impl Frame {
         let elapsed = self.start.elapsed();
         let within = get();
         let told = judge(self, elapsed, within);
+        // What was told further in counts already; what `allow` was given is too little.
+        let its = told.saturating_sub(within.told);
         match self.showing {
-            Some(showing) if told > Duration::ZERO => showing.end_told(clock::tick()),
+            Some(showing) if its > Duration::ZERO => showing.end_excused(its),
             Some(showing) => showing.end(),
             None => {}
         }
@@ -183,18 +185,20 @@ pub(super) fn tell_span() {
     });
 }
 
-/// Tells the frame around of time that has been reported.
-pub(super) fn pass_on_told(told: Duration) {
-    let around = get();
-    replace(Within {
-        told: around.told + told,
-        ..around
-    });
+/// Time in the poll in progress that has been reported, or that holds nobody up.
+pub(crate) fn excuse(time: Duration) {
+    allow(time);
+    watchdog::excuse(time);
 }
 
-/// Time that the poll in progress may take: it holds nobody up.
-pub(crate) fn allow(time: Duration) {
-    pass_on_told(time);
+/// A little time that the poll in progress spends for us. The watchdog does not hear of
+/// it: it would cost more to tell.
+pub(super) fn allow(time: Duration) {
+    let around = get();
+    replace(Within {
+        told: around.told + time,
+        ..around
+    });
 }
 
 /// The number of the thing whose poll is in progress on this thread; zero: none.

@@ -6,7 +6,7 @@
 mod frame;
 
 #[cfg(feature = "rt-multi-thread")]
-pub(crate) use self::frame::allow;
+pub(crate) use self::frame::excuse;
 pub(crate) use self::frame::{expect_failure, was_expected};
 
 use std::ops::Deref;
@@ -269,6 +269,6 @@ fn ended(record: &Arc<Record>) {
             let own = own.saturating_sub(not_its_own(start));
             slow_drop::report(record, own, watchdog::taken_since(start));
         }
-        frame::pass_on_told(elapsed);
+        frame::excuse(elapsed);
     }
 }

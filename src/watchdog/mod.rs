@@ -33,6 +33,8 @@ pub(crate) use self::slot::{Showing, Untold};
 pub(crate) use self::stalls::since as stalled_since;
 pub use self::watch::watch;
 
+use std::time::Duration;
+
 use crate::clock::Tick;
 use crate::report::Live;
 use slot::Slot;
@@ -49,6 +51,14 @@ pub(crate) struct Taken {
 pub(crate) fn slot() -> Option<&'static Slot> {
     thread::ensure();
     slot::mine()
+}
+
+/// This thread was, for so long, in what has been told of or is allowed: the polls in
+/// progress are no older for it.
+pub(crate) fn excuse(time: Duration) {
+    if let Some(slot) = slot::mine_if_any() {
+        slot.excuse(time);
+    }
 }
 
 /// What was seen of this thread since `start`.

@@ -88,7 +88,7 @@ impl Polls {
                         slot,
                         &slot.outermost,
                         [outer, outer],
-                        inner.start(),
+                        Some(inner),
                         sampling,
                         stands_still,
                     )
@@ -100,14 +100,14 @@ impl Polls {
         (any, next)
     }
 
-    /// Looks at one of them. Gives when it will call for something. `within`: when the
-    /// poll within it began that is in progress, whose time is not its own.
+    /// Looks at one of them. Gives when it will call for something. `within`: the poll
+    /// within it, if one is in progress, whose time is not its own.
     fn look_at(
         &mut self,
         slot: &'static Slot,
         level: &'static Level,
         [shown, outer]: [Shown; 2],
-        within: Option<Tick>,
+        within: Option<Shown>,
         sampling: &mut Sampling,
         stands_still: &dyn Fn(Worker) -> bool,
     ) -> Option<Duration> {
@@ -120,7 +120,8 @@ impl Polls {
             if start.elapsed() < YOUNG {
                 return None;
             }
-            let age = age(start).saturating_sub(within.map_or(Duration::ZERO, age));
+            let of_others = within.map_or(Duration::ZERO, |within| age(slot, within));
+            let age = age(slot, shown).saturating_sub(of_others);
             let record = registry::at(shown.place());
             // It ended meanwhile, and its record went.
             let (record, limits) =
@@ -159,9 +160,14 @@ fn holds_others_up(slot: &Slot, record: &Record, stands_still: &dyn Fn(Worker) -
     }
 }
 
-/// How long it is since then, less the times in which the process stood still.
-fn age(start: Tick) -> Duration {
-    start.elapsed().saturating_sub(stalls::known_since(start))
+/// How long a poll has been in progress, less what has been told of or was allowed in
+/// it, and the times in which the process stood still.
+fn age(slot: &Slot, shown: Shown) -> Duration {
+    shown.start().map_or(Duration::ZERO, |start| {
+        let elapsed = start.elapsed();
+        let excused = slot.excused_since(shown);
+        elapsed.saturating_sub(excused + stalls::known_since(start))
+    })
 }
 
 fn limits(record: &Record) -> Option<Limits> {

@@ -21,6 +21,11 @@ pub(crate) struct Slot {
     pub(super) innermost: Level,
     /// The worker that runs here, as [`Worker::to_bits`] has it.
     worker: AtomicU64,
+    /// For how long its thread has been in what had been told of or was allowed when it
+    /// ended, in nanoseconds: the polls around do not count that.
+    excused: AtomicU64,
+    /// When the outermost poll began, while one within tells of itself.
+    hidden: AtomicU64,
     /// When the poll began that was told of while it ran.
     told: AtomicU64,
     /// When this thread last told, by itself, of something that blocked it.
@@ -39,6 +44,8 @@ pub(super) struct Level {
     start: AtomicU64,
     /// Where the registry keeps its record.
     place: AtomicU64,
+    /// What its slot had excused by then.
+    excused: AtomicU64,
     /// What was seen of it. Held by the watchdog while it looks.
     taken: Mutex<Option<Taken>>,
 }
@@ -48,10 +55,15 @@ pub(super) struct Level {
 pub(crate) struct Shown {
     start: u64,
     place: u64,
+    excused: u64,
 }
 
 impl Shown {
-    const NOTHING: Shown = Shown { start: 0, place: 0 };
+    const NOTHING: Shown = Shown {
+        start: 0,
+        place: 0,
+        excused: 0,
+    };
 
     pub(super) fn start(self) -> Option<Tick> {
         Tick::from_bits(self.start)
@@ -76,15 +88,21 @@ impl Level {
         // Nobody is to see the new place beside the old start.
         self.start.store(0, Relaxed);
         self.place.store(shown.place, Release);
+        self.excused.store(shown.excused, Release);
         self.start.store(shown.start, Release);
     }
 
     pub(super) fn shown(&self) -> Shown {
         let start = self.start.load(Acquire);
         let place = self.place.load(Acquire);
+        let excused = self.excused.load(Acquire);
         // Ended meanwhile, and perhaps another began.
         if self.start.load(Relaxed) == start {
-            Shown { start, place }
+            Shown {
+                start,
+                place,
+                excused,
+            }
         } else {
             Shown::NOTHING
         }
@@ -135,6 +153,7 @@ impl Showing {
         let shown = Shown {
             start: start.to_bits(),
             place: if lenient { place | LENIENT } else { place },
+            excused: slot.excused.load(Relaxed),
         };
         if outermost {
             slot.outermost.show(shown);
@@ -144,6 +163,7 @@ impl Showing {
         let before = Shown {
             start: level.start.load(Relaxed),
             place: level.place.load(Relaxed),
+            excused: level.excused.load(Relaxed),
         };
         level.show(shown);
         Showing {
@@ -155,25 +175,31 @@ impl Showing {
     /// The poll has ended.
     #[inline]
     pub(crate) fn end(self) {
-        match self.before {
-            None => self.slot.outermost.start.store(0, Release),
-            Some(before) if before.start == 0 => self.slot.innermost.start.store(0, Release),
-            Some(before) => self.slot.innermost.show(before),
+        let Slot {
+            outermost,
+            innermost,
+            hidden,
+            ..
+        } = self.slot;
+        let Some(before) = self.before else {
+            outermost.start.store(0, Release);
+            return;
+        };
+        if before.start == 0 {
+            innermost.start.store(0, Release);
+        } else {
+            innermost.show(before);
+        }
+        // After `take_over`.
+        if outermost.start.load(Relaxed) == 0 {
+            outermost.start.store(hidden.load(Relaxed), Release);
         }
     }
 
-    /// The poll has ended, and something was told of it: those around it count anew.
-    pub(crate) fn end_told(mut self, now: Tick) {
-        if let Some(before) = &mut self.before {
-            if before.start != 0 {
-                before.start = now.to_bits();
-            }
-            let outer = &self.slot.outermost;
-            outer.show(Shown {
-                start: now.to_bits(),
-                place: outer.place.load(Relaxed),
-            });
-        }
+    /// The same, and for so long it was in what has been told of or was allowed.
+    #[inline]
+    pub(crate) fn end_excused(self, time: Duration) {
+        self.slot.excuse(time);
         self.end();
     }
 
@@ -185,7 +211,8 @@ impl Showing {
         let mut taken = level.taken();
         let outer = self.before.map(|_| self.slot.outermost.taken());
         let was_told = self.slot.told.load(Acquire) == level.start.load(Relaxed);
-        self.slot.outermost.start.store(0, Release);
+        let hidden = self.slot.outermost.start.swap(0, Release);
+        self.slot.hidden.store(hidden, Relaxed);
         self.slot.innermost.start.store(0, Release);
         drop(outer);
         let taken = taken.take_if(|taken| taken.at.elapsed() <= start.elapsed());
@@ -214,6 +241,21 @@ impl Slot {
         levels
             .into_iter()
             .find_map(|level| level.taken_since(start))
+    }
+
+    /// This thread was, for so long, in what has been told of or was allowed.
+    #[inline]
+    pub(super) fn excuse(&self, time: Duration) {
+        // Nobody else writes it. It may come round: what counts is the difference.
+        let sum = self.excused.load(Relaxed);
+        let sum = sum.wrapping_add(time.as_nanos() as u64);
+        self.excused.store(sum, Release);
+    }
+
+    /// For how long the thread has been so since a poll began.
+    pub(super) fn excused_since(&self, shown: Shown) -> Duration {
+        let sum = self.excused.load(Acquire);
+        Duration::from_nanos(sum.wrapping_sub(shown.excused))
     }
 
     /// Whether a tracked poll has been in progress for so long.
@@ -388,10 +430,43 @@ mod tests {
         inner.end();
         assert_eq!(slot.innermost.shown().place(), 2);
         assert!(slot.innermost.shown().is_lenient());
-        let before = slot.outermost.shown().start();
-        middle.end_told(clock::tick());
+        middle.end();
         assert_eq!(slot.innermost.shown().start(), None);
-        assert_ne!(slot.outermost.shown().start(), before);
+        outer.end();
+        assert_eq!(slot.outermost.shown().start(), None);
+    }
+
+    #[test]
+    fn what_is_excused_counts_for_those_around_it() {
+        let second = Duration::from_secs(1);
+        let slot: &'static Slot = Box::leak(Box::default());
+        slot.excuse(second);
+        let outer = Showing::begin(slot, clock::tick(), 1, true, false);
+        let middle = Showing::begin(slot, clock::tick(), 2, false, false);
+        let inner = Showing::begin(slot, clock::tick(), 3, false, false);
+        inner.end_excused(second);
+        let next = Showing::begin(slot, clock::tick(), 4, false, false);
+        let since = |level: &Level| slot.excused_since(level.shown());
+        assert_eq!(since(&slot.innermost), Duration::ZERO);
+        assert_eq!(since(&slot.outermost), second);
+        next.end();
+        assert_eq!(since(&slot.innermost), second);
+        middle.end();
+        outer.end();
+    }
+
+    #[test]
+    fn what_tells_of_itself_hides_those_around_it_till_it_ends() {
+        let slot: &'static Slot = Box::leak(Box::default());
+        let start = clock::tick();
+        let outer = Showing::begin(slot, start, 1, true, false);
+        let inner = Showing::begin(slot, clock::tick(), 2, false, false);
+        let shown = slot.outermost.shown();
+        let untold = inner.take_over(start);
+        assert!(matches!(untold, Untold::Seen(None)), "{untold:?}");
+        assert_eq!(slot.outermost.shown().start(), None);
+        inner.end();
+        assert_eq!(slot.outermost.shown(), shown);
         outer.end();
         assert_eq!(slot.outermost.shown().start(), None);
     }
