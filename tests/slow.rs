@@ -260,3 +260,46 @@ fn a_drop_where_it_may_block_is_not_slow() {
         run.expect(&[here.named("here")]);
     });
 }
+
+#[test]
+fn a_drop_within_a_drop_is_told_once() {
+    in_debug(|run| {
+        run.block_on(async {
+            let task = debug_async::spawn!(async {
+                let slow = Slow;
+                let inner = async move {
+                    tokio::task::yield_now().await;
+                    drop(slow);
+                };
+                let inner = inner.tracked_as("inner"); // site: dropped within
+                let mut outer = Box::pin(inner.tracked_as("outer"));
+                assert!(futures::poll!(outer.as_mut()).is_pending());
+                drop(outer);
+            });
+            task.await.expect("no panic");
+        });
+        let slow = Expected::new(ReportKind::SlowDrop).at(site!("dropped within"));
+        run.expect(&[slow.named("inner")]);
+    });
+}
+
+#[test]
+fn a_drop_that_may_take_its_time_is_not_the_fault_of_those_around_it() {
+    in_debug(|run| {
+        run.block_on(async {
+            let task = debug_async::spawn!(async {
+                let slow = Slow;
+                let holds = async move {
+                    tokio::task::yield_now().await;
+                    drop(slow);
+                };
+                let holds = holds.tracked().slow_ok(Duration::from_secs(60));
+                let mut holds = Box::pin(holds);
+                assert!(futures::poll!(holds.as_mut()).is_pending());
+                drop(holds);
+            });
+            task.await.expect("no panic");
+        });
+        run.expect(&[]);
+    });
+}

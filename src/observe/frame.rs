@@ -298,7 +298,12 @@ pub(super) fn end_drop(record: &Arc<Record>) -> Dropped {
             unpolled,
             ..
         }) => {
-            let within = replace(around);
+            let within = get();
+            // As with polls: those around it have nothing to add.
+            replace(Within {
+                told: around.told + within.told,
+                ..around
+            });
             Dropped {
                 elapsed: start.map(|start| start.elapsed()),
                 start,

@@ -264,11 +264,16 @@ fn ended(record: &Arc<Record>) {
     else {
         return;
     };
-    if let Some(own) = slow_poll::judge(elapsed, dropped.told, debug.slow_poll()) {
-        if !frame::may_block() && watchdog::tells_itself(start) {
-            let own = own.saturating_sub(not_its_own(start));
-            slow_drop::report(record, own, watchdog::taken_since(start));
-        }
-        frame::excuse(elapsed);
+    let own = slow_poll::judge(elapsed, dropped.told, debug.slow_poll());
+    if let Some(own) = own
+        && !frame::may_block()
+        && watchdog::tells_itself(start)
+    {
+        let own = own.saturating_sub(not_its_own(start));
+        slow_drop::report(record, own, watchdog::taken_since(start));
+    }
+    // As with polls.
+    if own.is_some() || debug.has_own_threshold() {
+        frame::excuse(elapsed.saturating_sub(dropped.told));
     }
 }
