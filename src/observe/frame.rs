@@ -13,7 +13,7 @@ use crate::record::{Record, Step};
 use crate::watchdog::{self, Showing, Untold};
 
 /// What is known of the innermost poll or drop in progress.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Within {
     /// How much of the time has been reported, or allowed, further in.
     pub(super) told: Duration,
@@ -49,19 +49,40 @@ impl Within {
     };
 }
 
+/// Gives what it was before.
+#[inline]
+fn update(new: impl FnOnce(Within) -> Within) -> Within {
+    let update = |cell: &Cell<Within>| {
+        let before = cell.get();
+        cell.set(new(before));
+        before
+    };
+    WITHIN.try_with(update).unwrap_or(Within::NOTHING)
+}
+
+#[inline]
 fn replace(within: Within) -> Within {
-    WITHIN
-        .try_with(|cell| cell.replace(within))
-        .unwrap_or_default()
+    update(|_| within)
 }
 
 fn get() -> Within {
-    WITHIN.try_with(Cell::get).unwrap_or_default()
+    WITHIN.try_with(Cell::get).unwrap_or(Within::NOTHING)
+}
+
+/// Tells of what was told further in.
+#[inline]
+fn pass_on(told: Duration, span_told: bool) {
+    update(|around| Within {
+        told: around.told + told,
+        span_told: around.span_told || span_told,
+        ..around
+    });
 }
 
 /// A poll in progress, or a call that may block.
 ///
-/// It looks at the thread-local twice: as it begins and as it ends.
+/// It looks at the thread-local twice, as it begins and as it ends, and once more if
+/// there is anything to tell.
 pub(super) struct Frame {
     around: Within,
     start: Tick,
@@ -74,15 +95,14 @@ impl Frame {
     /// `place`. `lenient`: it may take longer than others.
     #[inline]
     pub(super) fn enter(number: u64, place: u64, lenient: bool) -> Frame {
-        let around = get();
-        let lenient = lenient || around.lenient;
-        replace(Within {
+        let around = update(|around| Within {
             depth: around.depth + 1,
             number,
-            lenient,
+            lenient: lenient || around.lenient,
             may_block: around.may_block,
             ..Within::NOTHING
         });
+        let lenient = lenient || around.lenient;
         let start = clock::tick();
         let slot = if around.may_block {
             None
@@ -100,8 +120,7 @@ impl Frame {
 
     /// A call begins that may block.
     pub(super) fn enter_blocking(number: u64) -> Frame {
-        let around = get();
-        replace(Within {
+        let around = update(|around| Within {
             depth: around.depth + 1,
             number,
             may_block: true,
@@ -123,7 +142,7 @@ impl Frame {
             return;
         }
         let elapsed = self.start.elapsed();
-        let within = get();
+        let within = replace(self.around);
         let told = judge(self, elapsed, within);
         // What was told further in counts already; what `allow` was given is too little.
         let its = told.saturating_sub(within.told);
@@ -132,11 +151,9 @@ impl Frame {
             Some(showing) => showing.end(),
             None => {}
         }
-        replace(Within {
-            told: self.around.told + told,
-            span_told: self.around.span_told || within.span_told,
-            ..self.around
-        });
+        if told > Duration::ZERO || within.span_told {
+            pass_on(told, within.span_told);
+        }
     }
 
     /// Whether what runs in it may block.
@@ -179,10 +196,7 @@ pub(super) fn span_was_told() -> bool {
 
 /// Says so.
 pub(super) fn tell_span() {
-    replace(Within {
-        span_told: true,
-        ..get()
-    });
+    pass_on(Duration::ZERO, true);
 }
 
 /// Time in the poll in progress that has been reported, or that holds nobody up.
@@ -194,11 +208,7 @@ pub(crate) fn excuse(time: Duration) {
 /// A little time that the poll in progress spends for us. The watchdog does not hear of
 /// it: it would cost more to tell.
 pub(super) fn allow(time: Duration) {
-    let around = get();
-    replace(Within {
-        told: around.told + time,
-        ..around
-    });
+    pass_on(time, false);
 }
 
 /// The number of the thing whose poll is in progress on this thread; zero: none.
@@ -266,8 +276,7 @@ pub(super) fn begin_drop(record: &Arc<Record>) {
     if debug.is_none() && record.has(Step::Polled) {
         return;
     }
-    let around = get();
-    replace(Within {
+    let around = update(|around| Within {
         dropping: true,
         told: Duration::ZERO,
         span_told: false,
@@ -298,12 +307,9 @@ pub(super) fn end_drop(record: &Arc<Record>) -> Dropped {
             unpolled,
             ..
         }) => {
-            let within = get();
+            let within = replace(around);
             // As with polls: those around it have nothing to add.
-            replace(Within {
-                told: around.told + within.told,
-                ..around
-            });
+            pass_on(within.told, false);
             Dropped {
                 elapsed: start.map(|start| start.elapsed()),
                 start,
