@@ -250,9 +250,8 @@ struct Dropping {
 /// What the drop of an object was like.
 #[derive(Debug, Default)]
 pub(super) struct Dropped {
-    /// How long it took; known in debug mode.
-    pub(super) elapsed: Option<Duration>,
-    pub(super) start: Option<Tick>,
+    /// When it began and how long it took; known in debug mode.
+    pub(super) timed: Option<(Tick, Duration)>,
     pub(super) told: Duration,
     /// It went down with something else that is tracked.
     pub(super) within_another: bool,
@@ -311,8 +310,7 @@ pub(super) fn end_drop(record: &Arc<Record>) -> Dropped {
             // As with polls: those around it have nothing to add.
             pass_on(within.told, false);
             Dropped {
-                elapsed: start.map(|start| start.elapsed()),
-                start,
+                timed: start.map(|start| (start, start.elapsed())),
                 told: within.told,
                 within_another: around.dropping,
                 unpolled,

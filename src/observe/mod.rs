@@ -259,9 +259,7 @@ fn ended(record: &Arc<Record>) {
     }
     let dropped = frame::end_drop(record);
     judge_unfinished(record, dropped.unpolled, dropped.within_another);
-    let (Some(debug), Some(elapsed), Some(start)) =
-        (record.debug(), dropped.elapsed, dropped.start)
-    else {
+    let (Some(debug), Some((start, elapsed))) = (record.debug(), dropped.timed) else {
         return;
     };
     let own = slow_poll::judge(elapsed, dropped.told, debug.slow_poll());
