@@ -218,11 +218,7 @@ impl Drop for Registration {
 /// This thread runs that worker of the runtime; `None`: it is not known what it does
 /// there.
 pub(crate) fn on_worker(number: u32, index: Option<usize>) {
-    let slot = match index {
-        Some(_) => slot::mine_if_any().or_else(slot::mine),
-        None => slot::mine(),
-    };
-    if let Some(slot) = slot {
+    if let Some(slot) = slot::mine() {
         slot.set_worker(Some(Worker {
             runtime: number,
             index: index.and_then(|index| u16::try_from(index).ok()),
