@@ -17,9 +17,12 @@ pub(crate) mod unretrieved;
 pub(crate) mod untracked_tasks;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::clock;
 use crate::mode::Scope;
-use crate::record::Record;
+use crate::record::{Debugged, Record};
+use crate::report::{Live, Report, ReportKind};
 
 /// Which worker a finding is about where no record says more.
 pub(crate) struct Whose<'a> {
@@ -38,4 +41,34 @@ fn subject(record: &Record) -> String {
 /// `spawned at src/main.rs:12:5`
 fn origin(record: &Record) -> String {
     format!("{} {}", record.object().born(), record.site().location())
+}
+
+/// Reports something that took `own` and blocked its thread, if that is too long and
+/// there is no excuse. `what`: the message begins with it.
+fn took_too_long(
+    kind: ReportKind,
+    what: &str,
+    record: &Record,
+    own: Duration,
+    live: Option<Live>,
+    help: &'static str,
+) {
+    let threshold = record.debug().map_or(own, Debugged::slow_poll);
+    if own < threshold || excuse::excused() {
+        return;
+    }
+    let message = format!(
+        "{what} {} took {}{}: it blocked its thread ({})",
+        subject(record),
+        clock::human(own),
+        live.as_ref().map_or("", Live::in_words),
+        origin(record),
+    );
+    let make = || {
+        Report::about(record, kind, message)
+            .took(own)
+            .in_task(tokio::task::try_id())
+            .help_with(help)
+    };
+    excuse::raise_unless_in_place(kind, Some(record.site()), &record.scope(), live, make);
 }

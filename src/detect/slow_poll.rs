@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Whose, excuse};
 use crate::clock;
-use crate::record::{Debugged, Record};
+use crate::record::Record;
 use crate::report::{Live, Report, ReportKind};
 
 /// How much of a poll is its own fault, if that is too much: `told` of it has been
@@ -23,30 +23,7 @@ pub(crate) fn judge(elapsed: Duration, told: Duration, threshold: Duration) -> O
 /// was seen of it while it ran.
 #[cold]
 pub(crate) fn report(record: &Record, own: Duration, live: Option<Live>) {
-    let threshold = record.debug().map_or(own, Debugged::slow_poll);
-    if own < threshold || excuse::excused() {
-        return;
-    }
-    let doing = live.as_ref().map_or("", Live::in_words);
-    let message = format!(
-        "one poll of {} took {}{doing}: it blocked its thread ({})",
-        super::subject(record),
-        clock::human(own),
-        super::origin(record),
-    );
-    let make = || {
-        Report::about(record, ReportKind::SlowPoll, message)
-            .took(own)
-            .in_task(tokio::task::try_id())
-            .help_with(HELP)
-    };
-    excuse::raise_unless_in_place(
-        ReportKind::SlowPoll,
-        Some(record.site()),
-        &record.scope(),
-        live,
-        make,
-    );
+    super::took_too_long(ReportKind::SlowPoll, "one poll of", record, own, live, HELP);
 }
 
 /// Reports that a worker was kept from its other tasks, by a future that is not
