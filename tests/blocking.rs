@@ -10,25 +10,7 @@ use std::time::Duration;
 use debug_async::report::ReportKind;
 use debug_async::runtime::{Builder, Runtime};
 use debug_async::task;
-use support::{Expected, Program, check, collect, silent, site, take_seen};
-
-/// Runs `body` in a child, and fails unless it succeeds.
-macro_rules! child {
-    ($body:expr) => {
-        let body = $body;
-        let program = Program::new(|| {
-            collect();
-            body();
-        });
-        program.run(&[]).succeeded();
-    };
-}
-
-#[track_caller]
-fn reported(expected: &[Expected]) {
-    debug_async::flush();
-    check(&take_seen(), expected).unwrap_or_else(|wrong| panic!("{wrong}"));
-}
+use support::{Expected, child, reported, silent, site, take_seen};
 
 /// A runtime of each sort, whose pool has so many threads.
 fn runtimes(pool: usize) -> [Runtime; 2] {

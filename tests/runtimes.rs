@@ -22,7 +22,7 @@ use debug_async::report::ReportKind;
 use debug_async::runtime::{Builder, Handle, Runtime};
 use debug_async::task::LocalSet;
 use debug_async::{is_debug, set_debug};
-use support::{Expected, Program, block, check, collect, site, take_seen, thread_names};
+use support::{Expected, block, check, child, reported, site, take_seen, thread_names};
 use tracing::Level;
 
 async fn forgotten() {}
@@ -35,23 +35,6 @@ fn runtime(debug: bool) -> Runtime {
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(1).enable_all().debug(debug);
     builder.build().expect("it can be built")
-}
-
-/// Runs `body` in a child, and fails unless it succeeds.
-macro_rules! child {
-    ($body:expr) => {
-        let body = $body;
-        let program = Program::new(|| {
-            collect();
-            body();
-        });
-        program.run(&[]).succeeded();
-    };
-}
-
-fn reported(expected: &[Expected]) {
-    debug_async::flush();
-    check(&take_seen(), expected).unwrap_or_else(|wrong| panic!("{wrong}"));
 }
 
 #[test]

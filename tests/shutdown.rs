@@ -11,25 +11,7 @@ use debug_async::config::Config;
 use debug_async::report::ReportKind;
 use debug_async::runtime::{Builder, Runtime};
 use debug_async::task;
-use support::{Expected, Program, check, collect, site, take_seen, thread_names, wait_until};
-
-/// Runs `body` in a child, and fails unless it succeeds.
-macro_rules! child {
-    ($body:expr) => {
-        let body = $body;
-        let program = Program::new(|| {
-            collect();
-            body();
-        });
-        program.run(&[]).succeeded();
-    };
-}
-
-#[track_caller]
-fn reported(expected: &[Expected]) {
-    debug_async::flush();
-    check(&take_seen(), expected).unwrap_or_else(|wrong| panic!("{wrong}"));
-}
+use support::{Expected, Program, child, reported, site, take_seen, thread_names, wait_until};
 
 const SHORT: Duration = Duration::from_millis(1);
 const LONG: Duration = Duration::from_millis(400);

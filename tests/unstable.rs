@@ -15,7 +15,7 @@ use debug_async::report::ReportKind;
 use debug_async::runtime::{Builder, Handle, Runtime, TaskMeta};
 use debug_async::task;
 use support::run::{Case, Flavor, case};
-use support::{Expected, Host, Program, block, check, collect, on, site, take_seen};
+use support::{Expected, Host, block, check, child, on, reported, site, take_seen};
 use tokio::runtime::LocalOptions;
 use tracing::Level;
 
@@ -30,24 +30,6 @@ const IN_BOTH_MODES: &[Case] = &[
     case(Host::Ours, Flavor::CurrentThread, false),
     case(Host::Ours, Flavor::MultiThread, false),
 ];
-
-/// Runs `body` in a child, and fails unless it succeeds.
-macro_rules! child {
-    ($body:expr) => {
-        let body = $body;
-        let program = Program::new(|| {
-            collect();
-            body();
-        });
-        program.run(&[]).succeeded();
-    };
-}
-
-#[track_caller]
-fn reported(expected: &[Expected]) {
-    debug_async::flush();
-    check(&take_seen(), expected).unwrap_or_else(|wrong| panic!("{wrong}"));
-}
 
 fn both() -> [Runtime; 2] {
     [Builder::new_current_thread(), Builder::new_multi_thread()].map(|mut builder| {

@@ -82,6 +82,19 @@ impl Program {
     }
 }
 
+/// Runs a body in a child, where what is reported is collected, and fails unless it succeeds.
+macro_rules! child {
+    ($body:expr) => {
+        let body = $body;
+        let program = $crate::support::Program::new(|| {
+            $crate::support::collect();
+            body();
+        });
+        program.run(&[]).succeeded();
+    };
+}
+pub(crate) use child;
+
 /// Whether this process is a child.
 pub(crate) fn is_child() -> bool {
     std::env::var_os(IS_CHILD).is_some()

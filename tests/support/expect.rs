@@ -5,7 +5,7 @@ use std::fmt::Write;
 use debug_async::report::{Doing, ReportKind};
 use tracing::Level;
 
-use super::Seen;
+use super::{Seen, take_seen};
 
 /// One report that must have been made, and what it must say.
 #[derive(Clone, Debug)]
@@ -208,4 +208,11 @@ pub(crate) fn check(seen: &[Seen], expected: &[Expected]) -> Result<(), String> 
         let _ = writeln!(text, "unexpected: {kind}, count {count}: {report}");
     }
     Err(text)
+}
+
+/// Fails unless exactly this was reported since it was last asked.
+#[track_caller]
+pub(crate) fn reported(expected: &[Expected]) {
+    debug_async::flush();
+    check(&take_seen(), expected).unwrap_or_else(|wrong| panic!("{wrong}"));
 }

@@ -21,8 +21,8 @@ pub(crate) mod expect;
 pub(crate) mod run;
 pub(crate) mod seen;
 
-pub(crate) use self::child::{Output, Program};
-pub(crate) use self::expect::{Expected, check};
+pub(crate) use self::child::{Output, Program, child};
+pub(crate) use self::expect::{Expected, check, reported};
 pub(crate) use self::run::{Case, Flavor, Host, Run, everywhere, in_debug, on, silent};
 pub(crate) use self::seen::{Seen, collect, take_seen, wait_until};
 
