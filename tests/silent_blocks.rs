@@ -329,3 +329,46 @@ fn a_process_that_was_stopped() {
         run.expect(&[]);
     });
 }
+
+#[test]
+fn the_printing_of_a_panic() {
+    let program = Program::new(|| {
+        std::panic::set_hook(Box::new(|_| thread::sleep(300 * MS)));
+        collect();
+        // While it is printed, only the stack shows that it is.
+        let config = match support::child::case().as_str() {
+            "sampled" => Config::new().blocked(200 * MS),
+            _ => Config::new(),
+        };
+        for mut builder in [Builder::new_current_thread(), Builder::new_multi_thread()] {
+            let runtime = builder.debug(true).config(config.clone()).build();
+            runtime.expect("it can be built").block_on(async {
+                let panics = || async {
+                    if black_box(true) {
+                        panic!("as it should");
+                    }
+                };
+                let task = tokio::spawn(panics());
+                task.await.expect_err("it panicked");
+                let task = debug_async::spawn!(panics());
+                task.await.expect_err("it panicked");
+                let task = debug_async::spawn!(async move { panics().tracked().await });
+                task.await.expect_err("it panicked");
+            });
+        }
+        debug_async::flush();
+        check(&take_seen(), &[]).unwrap_or_else(|wrong| {
+            // The hook prints nothing.
+            eprintln!("{wrong}");
+            std::process::exit(1);
+        });
+    });
+    let no_samples = ("ASYNC_DEBUG_SAMPLE_SIGNAL", "off");
+    program.run_case("not sampled", &[no_samples]).succeeded();
+    if cfg!(all(
+        target_os = "linux",
+        any(target_arch = "x86_64", target_arch = "aarch64")
+    )) {
+        program.run_case("sampled", &[]).succeeded();
+    }
+}

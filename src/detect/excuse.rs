@@ -87,8 +87,9 @@ impl Place {
     }
 
     fn told_by(function: &str) -> Option<Place> {
-        // The message of a panic is being printed, which takes its time.
-        if function.ends_with("rust_panic_with_hook") {
+        // The message of a panic is being printed, which takes its time. Older standard
+        // libraries call it `rust_panic_with_hook`.
+        if function.starts_with("std::panicking::") && function.ends_with("panic_with_hook") {
             return Some(Place::MayBlock);
         }
         let function = function.trim_start_matches('<');
