@@ -111,6 +111,16 @@ pub(super) fn name(slot: &Slot) -> Option<String> {
     owner.as_ref()?.name().map(str::to_owned)
 }
 
+/// For how long a slot's thread has been on a processor.
+pub(super) fn cpu(slot: &Slot) -> Option<Duration> {
+    slot.owner().as_ref()?.cpu_time()
+}
+
+/// For how long it has waited for one.
+pub(super) fn queued(slot: &Slot) -> Option<Duration> {
+    slot.owner().as_ref()?.queued()
+}
+
 /// What a slot's thread has had of the processors.
 pub(super) fn had(slot: &Slot) -> Option<Had> {
     let owner = slot.owner();

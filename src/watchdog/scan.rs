@@ -99,20 +99,42 @@ pub(super) struct Had {
     pub(super) queued: Duration,
 }
 
+/// The thread of a worker, to be asked. What comes last costs most.
+pub(super) trait Thread {
+    /// For how long it has been on a processor, if the thread is known.
+    fn cpu(&self) -> Option<Duration>;
+    /// For how long it has waited for one.
+    fn queued(&self) -> Duration;
+    /// Whether it is waiting for something else than a processor.
+    fn waits(&self) -> bool;
+}
+
 /// A worker, as seen from outside.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Worker {
     reading: Reading,
     /// When the reading last changed.
     since: Duration,
-    /// What its thread had had when that was seen to stand still.
-    had: Option<Had>,
+    /// When that was first seen to stand still, and what its thread had had of the
+    /// processors.
+    first: Option<(Duration, Duration)>,
     /// Since when its thread has not been on a processor, and what it had had there.
     still: (Duration, Duration),
+    queue: Option<Queue>,
     sampled: Sampled,
     /// Each sample found it running, or waiting for a processor.
     ran: bool,
     block: Option<Block>,
+}
+
+/// How long a thread had waited for a processor, when that was last asked.
+#[derive(Clone, Copy, Debug)]
+struct Queue {
+    at: Duration,
+    queued: Duration,
+    /// How much of the time before was no such wait. What it was before that was first
+    /// asked is not known: then, what it computed.
+    own: Duration,
 }
 
 /// What the samples of a worker that may be blocked have in common.
@@ -123,6 +145,15 @@ enum Sampled {
     Task(Option<Id>, u32),
     /// Several tasks: it goes from one to the other.
     Several,
+}
+
+impl Sampled {
+    fn times(self) -> u32 {
+        match self {
+            Sampled::Task(_, times) => times,
+            Sampled::Never | Sampled::Several => 0,
+        }
+    }
 }
 
 /// How long a worker whose figures stand still must have been at it to be in one poll.
@@ -179,8 +210,9 @@ impl Worker {
         Worker {
             reading,
             since: now,
-            had: None,
+            first: None,
             still: (now, Duration::ZERO),
+            queue: None,
             sampled: Sampled::Never,
             ran: true,
             block: None,
@@ -192,15 +224,12 @@ impl Worker {
         reading == self.reading && reading.is_active()
     }
 
-    /// Looks at it. `had`: asks what its thread has had, if the thread is known.
-    /// `waits`: asks whether it is waiting for something else than a processor. `certain`
-    /// counts if it does not wait all the time.
+    /// Looks at it. `certain` counts if it does not wait all the time.
     pub(super) fn look(
         &mut self,
         now: Duration,
         reading: Reading,
-        had: impl FnOnce() -> Option<Had>,
-        waits: impl FnOnce() -> bool,
+        thread: &impl Thread,
         limits: Limits,
         certain: Certain,
     ) -> Look {
@@ -210,8 +239,8 @@ impl Worker {
         let age = now.saturating_sub(self.since);
         if let Some(block) = &mut self.block {
             if block.doing == Doing::Waiting
-                && let Some(had) = had()
-                && had.cpu > *block.cpu.get_or_insert(had.cpu) + SLACK
+                && let Some(cpu) = thread.cpu()
+                && cpu > *block.cpu.get_or_insert(cpu) + SLACK
             {
                 // What it waited for is there, and the next poll may be another.
                 return self.ends(now, reading);
@@ -223,53 +252,79 @@ impl Worker {
             block.cpu = None;
             return Look::Tell(age, block.told > 1);
         }
-        let Some(had) = had() else {
+        let Some(cpu) = thread.cpu() else {
             return Look::Nothing;
         };
-        let first = *self.had.get_or_insert_with(|| {
-            self.still = (now, had.cpu);
-            had
+        let (first, cpu_at_first) = *self.first.get_or_insert_with(|| {
+            self.still = (now, cpu);
+            (now, cpu)
         });
-        if had.cpu > self.still.1 + SLACK {
-            self.still = (now, had.cpu);
+        if cpu > self.still.1 + SLACK {
+            self.still = (now, cpu);
         }
         // Not on a processor since, nor in wait for one: it cannot have gone from one
         // poll to the next.
-        if now.saturating_sub(self.still.0) >= limits.slow && waits() {
+        if now.saturating_sub(self.still.0) >= limits.slow && thread.waits() {
             self.block = Some(Block::new(Doing::Waiting));
             return Look::Blocked(Doing::Waiting);
         }
-        let queued = had.queued.saturating_sub(first.queued);
-        let own = age.saturating_sub(queued);
-        if own < certain.computing / 2 {
+        // Samples are spread over the time till it is certain, and no more of them than
+        // that takes.
+        let wanted = match self.sampled {
+            Sampled::Several => return Look::Nothing,
+            Sampled::Task(_, times) => certain.computing / 2 * (SAMPLES + times) / SAMPLES,
+            Sampled::Never => certain.computing / 2,
+        };
+        let cpu = cpu.saturating_sub(cpu_at_first);
+        let Some(own) = self.own(now, first, cpu, wanted, thread) else {
+            return Look::Nothing;
+        };
+        if self.sampled.times() < SAMPLES {
+            return Look::Sample;
+        }
+        // Where the processor is shared with other machines, the figures may be small.
+        let doing = match self.ran {
+            true => Doing::Computing,
+            false => doing(age, cpu, age.saturating_sub(own)),
+        };
+        if doing == Doing::Waiting && own < certain.waiting {
             return Look::Nothing;
         }
-        match self.sampled {
-            Sampled::Several => Look::Nothing,
-            Sampled::Task(_, times) if times >= SAMPLES && own >= certain.computing => {
-                let cpu = had.cpu.saturating_sub(first.cpu);
-                // Where the processor is shared with other machines, the figures may
-                // be small.
-                let doing = match self.ran {
-                    true => Doing::Computing,
-                    false => doing(age, cpu, queued),
-                };
-                if doing == Doing::Waiting && own < certain.waiting {
-                    return Look::Nothing;
-                }
-                self.block = Some(Block::new(doing));
-                Look::Blocked(doing)
-            }
-            // Spread over the time till then, and no more of them than that takes.
-            Sampled::Never => Look::Sample,
-            Sampled::Task(_, times)
-                if times < SAMPLES
-                    && own >= certain.computing / 2 * (SAMPLES + times) / SAMPLES =>
-            {
-                Look::Sample
-            }
-            Sampled::Task(..) => Look::Nothing,
+        self.block = Some(Block::new(doing));
+        Look::Blocked(doing)
+    }
+
+    /// How much of the time was not a wait for a processor, if as much as is `wanted`. To
+    /// ask for that wait is to read a file, so it is asked when it must be.
+    fn own(
+        &mut self,
+        now: Duration,
+        first: Duration,
+        cpu: Duration,
+        wanted: Duration,
+        thread: &impl Thread,
+    ) -> Option<Duration> {
+        let before = match self.queue {
+            Some(queue) => queue,
+            None if now.saturating_sub(self.since) < wanted => return None,
+            None => *self.queue.insert(Queue {
+                at: now,
+                queued: thread.queued(),
+                own: first.saturating_sub(self.since) + cpu,
+            }),
+        };
+        let at_most = before.own + now.saturating_sub(before.at);
+        if at_most < wanted {
+            return None;
         }
+        let queued = thread.queued();
+        let own = at_most.saturating_sub(queued.saturating_sub(before.queued));
+        self.queue = Some(Queue {
+            at: now,
+            queued,
+            own,
+        });
+        (own >= wanted).then_some(own)
     }
 
     pub(super) fn is_blocked(&self) -> bool {
@@ -335,6 +390,25 @@ mod tests {
         waiting: Duration::from_millis(6_100),
     };
 
+    struct Asked {
+        had: Had,
+        waits: bool,
+    }
+
+    impl Thread for Asked {
+        fn cpu(&self) -> Option<Duration> {
+            Some(self.had.cpu)
+        }
+
+        fn queued(&self) -> Duration {
+            self.had.queued
+        }
+
+        fn waits(&self) -> bool {
+            self.waits
+        }
+    }
+
     /// Looks every 10 ms from 0 on; what each look gave that was not `Nothing`.
     fn looks(
         upto: u64,
@@ -343,18 +417,15 @@ mod tests {
         task: impl Fn(u64) -> Option<Id>,
     ) -> Vec<(u64, Look)> {
         let waits = had(0) == had(10);
+        let thread = |at| Asked {
+            had: had(at),
+            waits,
+        };
         let mut worker = Worker::new(Duration::ZERO, Reading::default());
         let mut seen = Vec::new();
         for at in (0..=upto).step_by(10) {
             let now = Duration::from_millis(at);
-            match worker.look(
-                now,
-                reading(at),
-                || Some(had(at)),
-                || waits,
-                LIMITS,
-                CERTAIN,
-            ) {
+            match worker.look(now, reading(at), &thread(at), LIMITS, CERTAIN) {
                 Look::Nothing => {}
                 Look::Sample => worker.saw(task(at), !waits),
                 other => seen.push((at, other)),
@@ -418,23 +489,28 @@ mod tests {
     #[test]
     fn a_worker_that_waits_again_and_again_is_blocked_when_one_poll_must_be_slow() {
         // 1 ms of every 50.
-        let a_little = |at| Had {
-            cpu: Duration::from_millis(at / 50),
-            queued: Duration::ZERO,
+        let a_little = |at| Asked {
+            had: Had {
+                cpu: Duration::from_millis(at / 50),
+                queued: Duration::ZERO,
+            },
+            waits: true,
         };
         let mut worker = Worker::new(Duration::ZERO, active(0));
         let mut blocked_after = None;
         for at in (0..=7_000).step_by(10) {
             let now = Duration::from_millis(at);
-            let had = || Some(a_little(at));
-            let look = worker.look(now, active(0), had, || true, LIMITS, CERTAIN);
+            let look = worker.look(now, active(0), &a_little(at), LIMITS, CERTAIN);
             match look {
                 Look::Sample => worker.saw(None, false),
                 Look::Blocked(doing) => blocked_after = Some((at, doing)),
                 _ => {}
             }
         }
-        assert_eq!(blocked_after, Some((6_100, Doing::Waiting)));
+        // What it waited for before the queue was asked may have been a processor.
+        let (after, doing) = blocked_after.expect("it is blocked");
+        assert_eq!(doing, Doing::Waiting);
+        assert!((6_100..=6_500).contains(&after), "{after}");
     }
 
     #[test]
@@ -453,14 +529,11 @@ mod tests {
         let mut worker = Worker::new(Duration::ZERO, active(0));
         for at in 0..100 {
             let now = Duration::from_millis(at * 5);
-            let look = worker.look(
-                now,
-                active(0),
-                || Some(waiting(at)),
-                || false,
-                LIMITS,
-                CERTAIN,
-            );
+            let thread = Asked {
+                had: waiting(at),
+                waits: false,
+            };
+            let look = worker.look(now, active(0), &thread, LIMITS, CERTAIN);
             assert_ne!(look, Look::Blocked(Doing::Waiting), "{at}");
         }
     }

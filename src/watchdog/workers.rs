@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::runtimes::Watched;
 use super::sampling::{self, Sampling};
-use super::scan::{Had, Limits, Look, Reading, Worker};
+use super::scan::{Limits, Look, Reading, Thread, Worker};
 use super::slot::Slot;
 use crate::detect::{Whose, blocked, slow_poll};
 use crate::mode::{Mode, Scope};
@@ -121,13 +121,12 @@ impl Workers {
                 worker.start_over(now);
                 continue;
             } else {
-                let had = || had(threads);
-                worker.look(now, reading, had, || wait(threads), limits, certain)
+                worker.look(now, reading, &Threads(threads), limits, certain)
             };
             match look {
                 Look::Nothing => {}
                 Look::Sample => {
-                    let ran = !wait(threads);
+                    let ran = !Threads(threads).waits();
                     let task = threads.iter().find_map(|slot| sampling.task(slot));
                     worker.saw(task, ran);
                 }
@@ -176,20 +175,26 @@ impl Seen {
     }
 }
 
-/// What the threads have had, together: of several, one runs the worker, and the others
-/// do nothing or something that is allowed to block.
-fn had(threads: &[&'static Slot]) -> Option<Had> {
-    let each = threads.iter().filter_map(|slot| sampling::had(slot));
-    each.reduce(|one, other| Had {
-        cpu: one.cpu + other.cpu,
-        queued: one.queued + other.queued,
-    })
-}
+/// The threads that may be running a worker, together: of several, one does, and the
+/// others do nothing or something that is allowed to block.
+struct Threads<'a>(&'a [&'static Slot]);
 
-fn wait(threads: &[&'static Slot]) -> bool {
-    threads
-        .iter()
-        .all(|slot| sampling::doing_now(slot) == Some(Doing::Waiting))
+impl Thread for Threads<'_> {
+    fn cpu(&self) -> Option<Duration> {
+        let each = self.0.iter().filter_map(|slot| sampling::cpu(slot));
+        each.reduce(|one, other| one + other)
+    }
+
+    fn queued(&self) -> Duration {
+        let each = self.0.iter().filter_map(|slot| sampling::queued(slot));
+        each.sum()
+    }
+
+    fn waits(&self) -> bool {
+        self.0
+            .iter()
+            .all(|slot| sampling::doing_now(slot) == Some(Doing::Waiting))
+    }
 }
 
 fn sample(threads: &[&'static Slot], doing: Option<Doing>, sampling: &mut Sampling) -> Vec<Live> {
