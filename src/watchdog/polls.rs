@@ -68,9 +68,12 @@ impl Polls {
         let mut next: Option<Duration> = None;
         let mut any = false;
         for slot in slots {
-            let inner = slot.innermost.shown();
             let outer = slot.outermost.shown();
-            any |= outer.start().is_some();
+            if outer.start().is_none() {
+                continue;
+            }
+            any = true;
+            let inner = slot.innermost.shown();
             let waits = [
                 self.look_at(
                     slot,
@@ -112,14 +115,14 @@ impl Polls {
         stands_still: &dyn Fn(Worker) -> bool,
     ) -> Option<Duration> {
         let start = shown.start()?;
+        if start.elapsed() < YOUNG {
+            return None;
+        }
         let key = (std::ptr::from_ref(level).addr(), shown);
         let new = || Known::new(slot, shown, outer);
         let known = self.known.entry(key).or_insert_with(new);
         known.seen = true;
         loop {
-            if start.elapsed() < YOUNG {
-                return None;
-            }
             let of_others = within.map_or(Duration::ZERO, |within| age(slot, within));
             let age = age(slot, shown).saturating_sub(of_others);
             let record = registry::at(shown.place());

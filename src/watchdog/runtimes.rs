@@ -71,29 +71,38 @@ impl Watched {
 
     /// Finds out about one more of the workers, if that can be done and is needed.
     pub(super) fn probe(&self, slots: &[&'static Slot]) {
-        let is_known = |index| !self.threads(slots, index).is_empty();
-        if (0..self.metrics.num_workers()).all(is_known) {
+        let prober = self.prober.lock();
+        let prober = prober.unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(prober) = prober else {
             return;
-        }
-        let prober = self.prober.lock().unwrap_or_else(PoisonError::into_inner);
-        let prober = prober.clone();
-        if let Some(prober) = prober {
+        };
+        let threads = self.threads(slots);
+        let is_known = |index| !threads.running(index).is_empty();
+        if !(0..self.metrics.num_workers()).all(is_known) {
             prober.wake();
         }
     }
 
-    /// The threads that may be running a worker: the one that said so last, or else
-    /// those that have not said what they do.
-    pub(super) fn threads(&self, slots: &[&'static Slot], index: usize) -> Vec<&'static Slot> {
-        let runs = |index: Option<u16>| {
-            let worker = Worker {
-                runtime: self.number,
-                index,
-            };
-            slots
-                .iter()
-                .copied()
-                .filter(move |slot| slot.worker() == Some(worker))
+    /// Those of its threads that have a slot.
+    pub(super) fn threads(&self, slots: &[&'static Slot]) -> Threads {
+        let its = slots.iter().filter_map(|slot| {
+            let worker = slot.worker()?;
+            (worker.runtime == self.number).then_some((worker.index, *slot))
+        });
+        Threads(its.collect())
+    }
+}
+
+/// The threads of a runtime, with the worker that each has said it runs.
+pub(super) struct Threads(Vec<(Option<u16>, &'static Slot)>);
+
+impl Threads {
+    /// Those that may be running a worker: the one that said so last, or else those that
+    /// have not said what they do.
+    pub(super) fn running(&self, index: usize) -> Vec<&'static Slot> {
+        let runs = |worker: Option<u16>| {
+            let its = self.0.iter().filter(move |(index, _)| *index == worker);
+            its.map(|(_, slot)| *slot)
         };
         let known: Vec<_> = runs(u16::try_from(index).ok()).collect();
         if known.is_empty() {

@@ -8,6 +8,11 @@ use tokio::task::Id;
 
 use crate::report::Doing;
 
+/// The bounds of the time between two looks that nothing calls for: an eighth of the
+/// threshold, or a fifth while nothing is at work, within these.
+pub(super) const OFTEN: Duration = Duration::from_millis(5);
+pub(super) const SELDOM: Duration = Duration::from_millis(50);
+
 /// From when on a poll is slow, and from when on it is told of while it runs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
@@ -55,7 +60,9 @@ pub(super) fn poll(age: Duration, done: Done, limits: Limits) -> Next {
     } else if age >= limits.slow / 2 && !done.noted && !done.sampled {
         Next::Note
     } else if !done.sampled {
-        let next = if done.noted {
+        // A look comes by in time to note, as a rule: none is called for.
+        let is_noted = done.noted || limits.slow / 2 >= SELDOM;
+        let next = if is_noted {
             limits.slow
         } else {
             limits.slow / 2
@@ -372,7 +379,12 @@ mod tests {
     #[test]
     fn a_poll_is_noted_sampled_and_told() {
         let mut done = Done::default();
-        assert_eq!(poll(10 * MS, done, LIMITS), Next::Wait(40 * MS));
+        assert_eq!(poll(10 * MS, done, LIMITS), Next::Wait(90 * MS));
+        let strict = Limits {
+            slow: 20 * MS,
+            ..LIMITS
+        };
+        assert_eq!(poll(5 * MS, done, strict), Next::Wait(5 * MS));
         assert_eq!(poll(60 * MS, done, LIMITS), Next::Note);
         done.noted = true;
         assert_eq!(poll(60 * MS, done, LIMITS), Next::Wait(40 * MS));

@@ -15,12 +15,16 @@ use crate::clock::{self, AtomicTick, Tick};
 use crate::report::Live;
 
 /// One thread's place. Slots are never freed: another thread takes what one leaves.
+///
+/// There may be hundreds, of threads that mostly poll nothing. What is looked at of
+/// those comes first, in a line of the cache that no other thread writes to.
 #[derive(Debug, Default)]
+#[repr(C, align(64))]
 pub(crate) struct Slot {
-    pub(super) outermost: Level,
-    pub(super) innermost: Level,
     /// The worker that runs here, as [`Worker::to_bits`] has it.
     worker: AtomicU64,
+    pub(super) outermost: Level,
+    pub(super) innermost: Level,
     /// For how long its thread has been in what had been told of or was allowed when it
     /// ended, in nanoseconds: the polls around do not count that.
     excused: AtomicU64,
@@ -39,6 +43,7 @@ pub(crate) struct Slot {
 
 /// A poll in progress.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(super) struct Level {
     /// When it began, as [`Tick::to_bits`] has it; zero: there is none.
     start: AtomicU64,
@@ -94,6 +99,9 @@ impl Level {
 
     pub(super) fn shown(&self) -> Shown {
         let start = self.start.load(Acquire);
+        if start == 0 {
+            return Shown::NOTHING;
+        }
         let place = self.place.load(Acquire);
         let excused = self.excused.load(Acquire);
         // Ended meanwhile, and perhaps another began.
@@ -345,9 +353,10 @@ fn slots() -> MutexGuard<'static, Slots> {
     SLOTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Every slot there is, those of nobody included.
-pub(super) fn all() -> Vec<&'static Slot> {
-    slots().all.clone()
+/// Adds the slots that are new to the others there are, those of nobody included.
+pub(super) fn refresh(known: &mut Vec<&'static Slot>) {
+    let slots = slots();
+    known.extend_from_slice(slots.all.get(known.len()..).unwrap_or_default());
 }
 
 thread_local! {

@@ -10,8 +10,10 @@ use super::polls::Polls;
 use super::runtimes::{self, Watched};
 use super::sampler::Thread;
 use super::sampling::Sampling;
+use super::scan::{OFTEN, SELDOM};
+use super::slot::{self, Slot};
+use super::stalls;
 use super::workers::Workers;
-use super::{slot, stalls};
 use crate::clock::{self, Instant};
 use crate::mode::{self, Scope, silence_this_thread};
 
@@ -22,11 +24,6 @@ const IDLE: Duration = Duration::from_secs(2);
 /// does not answer, and must not hold up the program.
 const LOOK_LIMIT: Duration = Duration::from_secs(1);
 const END_LIMIT: Duration = Duration::from_secs(5);
-
-/// The bounds of the time between two looks: an eighth of the threshold, or a fifth while
-/// nothing is at work, within these.
-const OFTEN: Duration = Duration::from_millis(5);
-const SELDOM: Duration = Duration::from_millis(50);
 
 /// Every so many looks, it is noted how long the thread has waited for a processor.
 const QUEUED_EVERY: u32 = 16;
@@ -191,6 +188,7 @@ fn is_not_needed() -> bool {
 
 struct Watchdog {
     began: Instant,
+    slots: Vec<&'static Slot>,
     sampling: Sampling,
     polls: Polls,
     runtimes: HashMap<u32, Workers>,
@@ -203,6 +201,7 @@ impl Watchdog {
         let now = clock::now();
         Watchdog {
             began: now,
+            slots: Vec::new(),
             sampling: Sampling::new(),
             polls: Polls::default(),
             runtimes: HashMap::new(),
@@ -223,7 +222,8 @@ impl Watchdog {
             .into_iter()
             .filter(|watched| watched.is_on())
             .collect();
-        let slots = slot::all();
+        slot::refresh(&mut self.slots);
+        let slots = &self.slots;
         let is_gone = |number: &u32| !watched.iter().any(|watched| watched.number == *number);
         let gone = self.runtimes.extract_if(|number, _| is_gone(number));
         gone.for_each(|(_, workers)| workers.end(now));
@@ -237,7 +237,7 @@ impl Watchdog {
                 .zip(watched)
                 .is_some_and(|(workers, watched)| workers.stands_still(worker.index, watched))
         };
-        let (in_progress, next) = self.polls.look(&slots, &mut self.sampling, &stands_still);
+        let (in_progress, next) = self.polls.look(slots, &mut self.sampling, &stands_still);
         let mut is_calm = !in_progress;
         for watched in &watched {
             let workers = self.runtimes.entry(watched.number);
@@ -245,7 +245,7 @@ impl Watchdog {
             if stood_still {
                 workers.start_over(now);
             }
-            is_calm &= workers.look(now, watched, &slots, &mut self.sampling);
+            is_calm &= workers.look(now, watched, slots, &mut self.sampling);
         }
         if in_progress || !watched.is_empty() {
             self.busy = clock::now();

@@ -1,5 +1,6 @@
 //! The workers of one runtime, tracked or not what they run.
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -97,6 +98,7 @@ impl Workers {
             blocked: settings.blocked,
         };
         let certain = watched.certain(limits.slow);
+        let of_runtime = LazyCell::new(|| watched.threads(slots));
         let mut is_calm = true;
         for index in 0..watched.metrics.num_workers() {
             let reading = watched.reading(index);
@@ -107,7 +109,7 @@ impl Workers {
             let (worker, seen) = &mut self.each[index];
             // Only of those that stand still is the thread needed.
             let threads = if worker.stands_still(reading) {
-                watched.threads(slots, index)
+                of_runtime.running(index)
             } else {
                 Vec::new()
             };
