@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::sampler::{Missed, Refused, Sampler, Thread};
 use super::scan::Had;
