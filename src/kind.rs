@@ -49,7 +49,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// A future or a task was dropped without one poll, or is alive and was
+    /// A future, a stream or a task was dropped without one poll, or is alive and was
     /// never polled. asyncio: "coroutine … was never awaited".
     NeverPolled, "never_polled", WARN;
     /// A task returned an `Err` that nobody looked at. asyncio: "Task exception
@@ -67,7 +67,8 @@ kinds! {
     /// A task waits, and nobody is left who can wake it: a future in it returned
     /// `Pending` and did not keep its waker, or somebody threw it away.
     LostWaker, "lost_waker", WARN;
-    /// A future was polled again after it had completed.
+    /// A future was polled again after it had completed; a stream panicked when it was
+    /// polled again after its end.
     PolledAfterCompletion, "polled_after_completion", WARN;
     /// A `tracing` span was entered across an await point: it now covers what
     /// other tasks do on that thread.

@@ -20,7 +20,7 @@
 //!     let _forgotten = fetch(1);               // never polled
 //!     debug_async::spawn!(fetch(2));           // its Err is never looked at
 //!     debug_async::spawn!(name = "hasher", async { expensive() });
-//!     other().tracked().await;                 // any future
+//!     other().tracked().await;                 // any future, any stream
 //! }
 //! ```
 //!
@@ -42,14 +42,14 @@
 //!
 //! | kind | level | mode | when |
 //! |---|---|---|---|
-//! | `never_polled` | WARN | both | a future or task was dropped without one poll; in debug also: it lives and was not polled for 5 s |
+//! | `never_polled` | WARN | both | a future, stream or task was dropped without one poll; in debug also: it lives and was not polled for 5 s |
 //! | `unretrieved_error` | ERROR | both | a task returned an `Err` and nobody looked |
 //! | `unretrieved_panic` | ERROR | both | a task panicked and nobody looked |
 //! | `slow_poll` | WARN | debug | one poll took 100 ms or more; with the line that blocked |
 //! | `blocked` | WARN | debug | a poll has been running for 1 s, and still is; with the line that blocks |
 //! | `slow_drop` | WARN | debug | dropping a future took 100 ms or more |
 //! | `lost_waker` | WARN | debug | a task waits, and nobody is left who can wake it |
-//! | `polled_after_completion` | WARN | debug | a future was polled again after it was ready |
+//! | `polled_after_completion` | WARN | debug | a future was polled again after it was ready; a stream panicked when it was polled again after its end |
 //! | `span_across_await` | WARN | debug | a `tracing` span was left entered across an await |
 //! | `large_future` | DEBUG | debug | a future of 16 KiB or more was spawned |
 //! | `blocking_pool_full` | WARN | debug | a `spawn_blocking` closure waited 100 ms or more for a thread |
@@ -141,6 +141,8 @@ pub mod runtime;
 mod sigaction;
 mod site;
 mod stack;
+#[cfg(feature = "stream")]
+pub mod stream;
 pub mod task;
 mod waker;
 mod watchdog;
@@ -224,6 +226,8 @@ pub use debug_async_macros::tracked;
 /// The traits behind `.tracked()`: `use debug_async::prelude::*;`.
 pub mod prelude {
     pub use crate::future::TrackFuture as _;
+    #[cfg(feature = "stream")]
+    pub use crate::stream::TrackStream as _;
 }
 
 #[doc(hidden)]

@@ -15,6 +15,7 @@ const LIBRARIES: &[&str] = &[
     "futures_core",
     "futures_util",
     "futures_channel",
+    "async_stream",
     "tracing",
     "debug_async",
     "hyper",
@@ -26,6 +27,8 @@ const LIBRARIES: &[&str] = &[
 /// Wrappers that stand for what they wrap.
 const TRANSPARENT: &[&str] = &[
     "TrackedFuture",
+    "TrackedStream",
+    "ClosingStream",
     "Expected",
     "TrackedTask",
     "Pin",
@@ -42,6 +45,36 @@ pub(crate) fn of_future(type_name: &str, line: u32) -> String {
         Some(function) => format!("async block in {function}, line {line}"),
         None => cleaned.replace(BLOCK, ""),
     }
+}
+
+/// The name of a stream of type `type_name`, created at `line`. A library's stream over
+/// closures is named by the function that these are in.
+pub(crate) fn of_stream(type_name: &str, line: u32) -> String {
+    let plain = without_lifetimes(type_name);
+    let Some((head, arguments)) = arguments_of(&plain) else {
+        return of_future(type_name, line);
+    };
+    let outer = last_segment(head);
+    match *arguments {
+        [first] if TRANSPARENT.contains(&outer) => of_stream(first, line),
+        [_, body] if outer == "AsyncStream" => of_future(body, line),
+        _ if is_library(head) => match closure_in(&plain) {
+            Some(function) => format!("{outer} in {function}"),
+            None => clean(&plain),
+        },
+        _ => of_future(type_name, line),
+    }
+}
+
+/// The function of the user's in which the first of the closures in a type is.
+fn closure_in(type_name: &str) -> Option<String> {
+    let type_name = type_name.trim();
+    if type_name.ends_with(CLOSURE) {
+        let function = strip_closures(type_name);
+        return (!is_library(function)).then(|| clean_path(function));
+    }
+    let (_, arguments) = arguments_of(type_name)?;
+    arguments.into_iter().find_map(closure_in)
 }
 
 /// The name of a closure given to `spawn_blocking`.
@@ -89,21 +122,21 @@ fn without_lifetimes(type_name: &str) -> String {
     shorter.replace("'_ ", "")
 }
 
+/// `Head<A, B>` is `Head` and its arguments.
+fn arguments_of(name: &str) -> Option<(&str, Vec<&str>)> {
+    let open = name.find('<').filter(|_| !name.starts_with('<'))?;
+    // A closure in a generic function: `app::run<T>::{{closure}}`.
+    let inside = name[open + 1..].strip_suffix('>')?;
+    Some((&name[..open], split_arguments(inside)))
+}
+
 fn clean_type(type_name: &str) -> String {
     let name = type_name.trim();
-    let Some(open) = name.find('<').filter(|_| !name.starts_with('<')) else {
+    let Some((head, arguments)) = arguments_of(name) else {
         return clean_path(name);
     };
-    // A closure in a generic function: `app::run<T>::{{closure}}`.
-    if !name.ends_with('>') {
-        return clean_path(name);
-    }
-    let (head, inside) = (&name[..open], &name[open + 1..name.len() - 1]);
     let head = clean_path(head);
-    let arguments: Vec<String> = split_arguments(inside)
-        .into_iter()
-        .map(clean_type)
-        .collect();
+    let arguments: Vec<String> = arguments.into_iter().map(clean_type).collect();
     let last = head.rsplit("::").next().unwrap_or(&head);
     if TRANSPARENT.contains(&last) {
         if let Some(first) = arguments.into_iter().next() {
@@ -124,8 +157,7 @@ fn clean_path(path: &str) -> String {
     let depth = path[function.len()..].matches(CLOSURE).count();
     // The arguments of a generic function stand before the closure in it.
     let (function, arguments) = split_generics(function);
-    let krate = function.split("::").next().unwrap_or(function);
-    let is_library = LIBRARIES.contains(&krate);
+    let is_library = is_library(function);
     let shown = if is_library {
         last_segment(function)
     } else {
@@ -135,6 +167,11 @@ fn clean_path(path: &str) -> String {
     // One closure is the body of an async fn; more are blocks inside it.
     let block = if depth > 1 { BLOCK } else { "" };
     format!("{shown}{arguments}{block}")
+}
+
+fn is_library(path: &str) -> bool {
+    let krate = path.split("::").next().unwrap_or(path);
+    LIBRARIES.contains(&krate)
 }
 
 /// `app::run<T>` is `app::run` and `<T>`.
@@ -225,6 +262,39 @@ mod tests {
             ),
         ] {
             assert_eq!(of_future(given, 7), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn streams() {
+        for (given, expected) in [
+            (
+                "tokio_stream::wrappers::mpsc_bounded::ReceiverStream<app::Job>",
+                "ReceiverStream<app::Job>",
+            ),
+            (
+                "async_stream::async_stream::AsyncStream<u8, app::rows::{{closure}}>",
+                "app::rows",
+            ),
+            (
+                "core::pin::Pin<alloc::boxed::Box<async_stream::async_stream::AsyncStream<u8, app::rows::{{closure}}>>>",
+                "app::rows",
+            ),
+            (
+                "core::pin::Pin<alloc::boxed::Box<dyn futures_core::stream::Stream<Item = u8> + core::marker::Send>>",
+                "dyn Stream",
+            ),
+            (
+                "futures_util::stream::unfold::Unfold<(u8, u8), app::rows::{{closure}}, app::rows::{{closure}}::{{closure}}>",
+                "Unfold in app::rows",
+            ),
+            (
+                "futures_util::stream::stream::map::Map<futures_util::stream::iter::Iter<core::ops::range::Range<i32>>, <app::Db as app::Rows>::rows::{{closure}}>",
+                "Map in <app::Db as app::Rows>::rows",
+            ),
+            ("app::Rows<app::Db>", "app::Rows<app::Db>"),
+        ] {
+            assert_eq!(of_stream(given, 7), expected, "{given}");
         }
     }
 

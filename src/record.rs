@@ -25,6 +25,8 @@ use crate::waker::Tracker;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Object {
     Future,
+    #[cfg_attr(not(feature = "stream"), allow(dead_code))]
+    Stream,
     Task,
     /// A task that nobody wrapped: tokio's hooks show it.
     #[cfg_attr(not(tokio_unstable), allow(dead_code))]
@@ -40,6 +42,7 @@ impl Object {
     pub(crate) fn noun(self) -> &'static str {
         match self {
             Object::Future => "future",
+            Object::Stream => "stream",
             Object::Task | Object::UnwrappedTask => "task",
             Object::LocalTask => "local task",
             Object::BlockingTask => "blocking task",
@@ -50,7 +53,7 @@ impl Object {
     /// How a report says where it came from.
     pub(crate) fn born(self) -> &'static str {
         match self {
-            Object::Future => "created at",
+            Object::Future | Object::Stream => "created at",
             Object::Root => "run at",
             _ => "spawned at",
         }
@@ -59,8 +62,13 @@ impl Object {
     pub(crate) fn is_task(self) -> bool {
         match self {
             Object::Task | Object::UnwrappedTask | Object::LocalTask | Object::BlockingTask => true,
-            Object::Future | Object::Root => false,
+            Object::Future | Object::Stream | Object::Root => false,
         }
+    }
+
+    /// Whether it is a part of whatever polls it, and belongs to who made it.
+    pub(crate) fn is_part(self) -> bool {
+        matches!(self, Object::Future | Object::Stream)
     }
 }
 
@@ -161,6 +169,8 @@ pub(crate) struct Debugged {
     pub(crate) in_poll: AtomicBool,
     polls: AtomicU64,
     busy: AtomicU64,
+    /// What a stream has given.
+    items: AtomicU64,
     /// How long a blocking closure waited for a thread, in nanoseconds.
     waited: AtomicU64,
     /// A threshold of its own for slow polls, in nanoseconds; zero: none.
@@ -269,6 +279,7 @@ impl Record {
         match self.object {
             Object::UnwrappedTask => name::of_place(location.file(), line),
             Object::BlockingTask => name::of_closure((self.type_name)(), line),
+            Object::Stream => name::of_stream((self.type_name)(), line),
             _ => name::of_future((self.type_name)(), line),
         }
     }
@@ -355,6 +366,7 @@ impl Debugged {
             in_poll: AtomicBool::new(false),
             polls: AtomicU64::new(0),
             busy: AtomicU64::new(0),
+            items: AtomicU64::new(0),
             waited: AtomicU64::new(0),
             slow_ok: AtomicU64::new(0),
         }
@@ -372,6 +384,16 @@ impl Debugged {
     pub(crate) fn polled_for(&self, elapsed: Duration) {
         let nanos = self.busy.load(Relaxed) + elapsed.as_nanos() as u64;
         self.busy.store(nanos, Relaxed);
+    }
+
+    /// A stream gives an item.
+    #[inline]
+    pub(crate) fn gives_item(&self) {
+        self.items.store(self.items.load(Relaxed) + 1, Relaxed);
+    }
+
+    pub(crate) fn items(&self) -> u64 {
+        self.items.load(Relaxed)
     }
 
     pub(crate) fn polls(&self) -> u64 {

@@ -11,6 +11,8 @@ use std::rc::Rc;
 use debug_async::config::{Config, ConfigError, Deny, Signal, StackMode, Var};
 use debug_async::future::{Expected, TrackedFuture};
 use debug_async::report::{Frame, Hook, Report, ReportKind, Stack};
+#[cfg(feature = "stream")]
+use debug_async::stream::TrackedStream;
 use debug_async::{runtime, task};
 
 /// Whether a type has a trait, at compile time: the inherent constant wins where
@@ -106,6 +108,18 @@ fn a_wrapper_is_as_what_it_wraps() {
         Expected<PhantomPinned, u8> = PhantomPinned;
         // Only the future is ever pinned.
         Expected<u8, PhantomPinned> = u8;
+    }
+}
+
+#[cfg(feature = "stream")]
+#[test]
+fn a_stream_is_as_what_it_wraps() {
+    alike! {
+        TrackedStream<u8> = u8;
+        TrackedStream<Rc<u8>> = Rc<u8>;
+        TrackedStream<Cell<u8>> = Cell<u8>;
+        TrackedStream<PhantomPinned> = PhantomPinned;
+        TrackedStream<&'static mut u8> = &'static mut u8;
     }
 }
 

@@ -80,6 +80,18 @@ async fn everything() -> Vec<String> {
     drop((0..3).map(|_| fails()).collect::<JoinSet<_>>());
     let mut ready = pin!(poll_fn(|_| Poll::Ready(3)).tracked());
     outputs.push((ready.as_mut().await + ready.as_mut().await).to_string());
+    #[cfg(feature = "stream")]
+    {
+        use futures::stream::{StreamExt, iter};
+        drop(iter([1]).tracked());
+        iter([1]).tracked().discard();
+        let slow = iter([1]).map(|_| block()).tracked_as("named");
+        outputs.push(slow.count().await.to_string());
+        outputs.push(format!(
+            "{:?}",
+            iter(0..3).tracked().collect::<Vec<_>>().await
+        ));
+    }
     async { block() }.tracked().await;
     debug_async::spawn(std::future::pending::<()>());
     outputs
@@ -188,6 +200,13 @@ fn the_wrapper_is_a_word_larger_at_most() {
     assert_small(ready([0_u8; 1_000]));
     assert_small(std::future::pending::<()>());
     assert_small(Box::pin(one()));
+    #[cfg(feature = "stream")]
+    {
+        let words = size_of::<std::ops::Range<usize>>() + size_of::<usize>();
+        let stream = futures::stream::iter(0..1_usize).tracked();
+        assert!(size_of_val(&stream) <= words);
+        stream.discard();
+    }
     let words = size_of::<Ready<usize>>() + size_of::<usize>();
     assert_eq!(size_of::<TrackedFuture<Ready<usize>>>(), words);
 }

@@ -26,6 +26,7 @@ const LAYERS: &[&str] = &[
     "observe",   // the poll body
     "future",    // the wrappers: futures,
     "task",      // tasks,
+    "stream",    // streams, whose cleanup may become a task,
     "runtime",   // runtimes
     "prelude",   // names for users
     "__private", // names for macros

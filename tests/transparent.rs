@@ -173,6 +173,62 @@ fn a_future_that_compares_its_wakers_finds_them_the_same() {
     alike!(body, ["off"]);
 }
 
+#[cfg(feature = "stream")]
+#[test]
+fn items_ends_panics_and_drops_of_a_stream() {
+    use futures::stream::{BoxStream, Stream, StreamExt};
+
+    fn wrapped<'a, S: Stream<Item = u32> + Send + 'a>(wrap: Wrap, stream: S) -> BoxStream<'a, u32> {
+        if wrap.0 {
+            stream.tracked().boxed()
+        } else {
+            stream.boxed()
+        }
+    }
+    fn generator() -> impl Stream<Item = u32> + Send {
+        async_stream::stream! {
+            let _first = D("first");
+            tokio::task::yield_now().await;
+            yield 1;
+            let _second = D("second");
+            yield 2;
+            log("resumed");
+        }
+    }
+    alike!(|wrap| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("built");
+        runtime.block_on(async {
+            for items in 0..4 {
+                let mut stream = wrapped(wrap, generator());
+                for _ in 0..items {
+                    log(format!(
+                        "{:?}, {:?}",
+                        stream.next().await,
+                        stream.size_hint()
+                    ));
+                }
+                log("dropping");
+            }
+            let mut stream = wrapped(wrap, futures::stream::iter([0, 1]).map(|i| 6 / i));
+            log(format!("{:?}", stream.size_hint()));
+            let panic = catch_unwind(AssertUnwindSafe(|| {
+                let mut context = Context::from_waker(Waker::noop());
+                stream.poll_next_unpin(&mut context)
+            }));
+            log(format!("panics {}", panic.is_err()));
+            for _ in 0..3 {
+                log(format!(
+                    "{:?}, {:?}",
+                    stream.next().await,
+                    stream.size_hint()
+                ));
+            }
+        });
+    });
+}
+
 #[test]
 fn the_order_of_drops_at_the_end_and_when_cancelled() {
     async fn holds(kept: D) {

@@ -41,7 +41,7 @@ pub(crate) fn dropped(record: &Arc<Record>) {
         let site = record.site();
         // A task is dropped by the runtime, whatever its owner did.
         let drop_stack = match record.object() {
-            Object::Future => stack::capture_always(),
+            object if object.is_part() => stack::capture_always(),
             _ => Captured::NONE,
         };
         Deferred {
@@ -102,6 +102,11 @@ fn make(record: &Record, what_then: &str) -> Report {
             "polled",
             "its runtime ended, or never ran: await its handle, or keep the runtime running",
         ),
+        Object::Stream => (
+            "polled",
+            "a stream does nothing until it is polled: iterate over it, or `.discard()` it if it \
+             is not wanted",
+        ),
         Object::Future | Object::Root => (
             "polled",
             "a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it \
@@ -153,6 +158,9 @@ const COMBINATORS: &[(&str, &str)] = &[
     ("futures_util::", "/futures-util-0.*/src/"),
     ("tower::", "/tower-0.*/src/"),
     ("async_stream::", "/async-stream-0.*/src/"),
+    // A body of HTTP that nobody read.
+    ("axum_core::body::", "/axum-core-0.*/src/body.rs"),
+    ("http_body_util::", "/http-body-util-0.*/src/"),
 ];
 
 /// The type that a function of drop glue drops; `""` where it does not say.

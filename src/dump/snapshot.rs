@@ -78,9 +78,11 @@ pub struct Tracked {
 #[non_exhaustive]
 pub enum Kind {
     /// A future that is no task.
-    // Not `Future`: a second public thing of that name would have the compiler write
-    // `std::future::Future` in its messages.
+    // Not `Future`, nor `Stream`: a second public thing of that name would have the
+    // compiler write `std::future::Future` in its messages.
     PlainFuture,
+    /// A stream.
+    PlainStream,
     /// A task.
     Task,
     /// A task that nobody wrapped: tokio's hooks show it, with `--cfg tokio_unstable`.
@@ -268,6 +270,7 @@ impl Kind {
     fn of(object: Object) -> Kind {
         match object {
             Object::Future => Kind::PlainFuture,
+            Object::Stream => Kind::PlainStream,
             Object::Task => Kind::Task,
             Object::UnwrappedTask => Kind::UnwrappedTask,
             Object::LocalTask => Kind::LocalTask,
@@ -279,6 +282,7 @@ impl Kind {
     fn object(self) -> Object {
         match self {
             Kind::PlainFuture => Object::Future,
+            Kind::PlainStream => Object::Stream,
             Kind::Task => Object::Task,
             Kind::UnwrappedTask => Object::UnwrappedTask,
             Kind::LocalTask => Object::LocalTask,

@@ -109,7 +109,7 @@ fn family(objects: &[Tracked]) -> (Vec<usize>, HashMap<usize, Vec<usize>>) {
 /// A future hangs on what polls it, all else on what spawned it.
 fn parent(object: &Tracked) -> Option<u64> {
     match object.kind {
-        Kind::PlainFuture if object.polls > 0 => object.polled_in,
+        Kind::PlainFuture | Kind::PlainStream if object.polls > 0 => object.polled_in,
         _ => object.created_in,
     }
 }
@@ -146,7 +146,7 @@ fn object<'a>(
         return write!(f, "\n{indent}  waits for nothing: nobody can wake it");
     }
     let inner: HashSet<_> = below
-        .filter(|child| child.kind == Kind::PlainFuture)
+        .filter(|child| matches!(child.kind, Kind::PlainFuture | Kind::PlainStream))
         .flat_map(|child| &child.leaves)
         .map(|leaf| leaf.key)
         .collect();

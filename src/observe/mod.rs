@@ -69,6 +69,18 @@ impl Watch {
         cx: &mut Context<'_>,
         poll: impl FnOnce(&mut Context<'_>) -> Poll<R>,
     ) -> Poll<R> {
+        self.poll_until(|_| true, cx, poll)
+    }
+
+    /// The same for what can be ready many times, as a stream is: `is_end` says of
+    /// what it is ready with whether it is its end.
+    #[inline]
+    pub(crate) fn poll_until<R>(
+        &mut self,
+        is_end: impl FnOnce(&R) -> bool,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Context<'_>) -> Poll<R>,
+    ) -> Poll<R> {
         let Some(record) = &self.0 else {
             return poll(cx);
         };
@@ -76,10 +88,15 @@ impl Watch {
             let polling = Polling::begin(&**record, debug);
             // The innermost: what a leaf's stack has around it is only what polls it.
             let result = debug.tracker.poll(cx, poll);
-            if result.is_ready() {
-                record.take(Step::Done);
+            match &result {
+                // What it gives may be what the span is entered by.
+                Poll::Ready(item) if !is_end(item) => polling.end_with_item(),
+                Poll::Ready(_) => {
+                    record.take(Step::Done);
+                    polling.end();
+                }
+                Poll::Pending => polling.end(),
             }
-            polling.end();
             return result;
         }
         record.mark_polled();
@@ -87,6 +104,16 @@ impl Watch {
             self.0 = None;
         }
         poll(cx)
+    }
+
+    /// It is used in a way that is no poll: nobody misses one.
+    #[cfg(feature = "stream")]
+    pub(crate) fn mark_used(&mut self) {
+        let Some(record) = &self.0 else { return };
+        record.mark_polled();
+        if record.debug().is_none() {
+            self.0 = None;
+        }
     }
 
     /// The thing is about to be dropped. `self` must be dropped after it.
@@ -171,6 +198,12 @@ impl<R: Deref<Target = Record>> Polling<R> {
         }
     }
 
+    /// It has ended with an item.
+    #[inline]
+    fn end_with_item(self) {
+        self.record.debug().inspect(|debug| debug.gives_item());
+    }
+
     /// It has ended. What is not done by now gave way to others.
     #[inline]
     pub(crate) fn end(self) {
@@ -191,6 +224,9 @@ impl<R: Deref<Target = Record>> Drop for Polling<R> {
     fn drop(&mut self) {
         let Polling { record, frame, .. } = self;
         let Some(debug) = record.debug() else { return };
+        if record.has(Step::Done) && record.object() == Object::Stream {
+            polled_after_completion::stream_polled(record);
+        }
         frame.leave(|frame, elapsed, within| {
             debug.polled_for(elapsed);
             if let Some(own) = slow_poll::judge(elapsed, within.told, debug.slow_poll()) {
@@ -228,14 +264,14 @@ fn judge_unfinished(record: &Arc<Record>, within: Option<Arc<Record>>, within_an
     let scope = record.scope();
     // A future that goes down with the runtime is judged as ever: it may have been
     // kept in something that only then comes to its end.
-    if scope.is_ending() && record.object() != Object::Future {
+    if scope.is_ending() && !record.object().is_part() {
         if unfinished_task && record.debug().is_none() {
             pending_at_shutdown::dropped(record, &scope);
         }
     } else if !record.has(Step::Polled) && !never_polled::is_silenced(record) {
         // One report for what is nested: the innermost, unless a task is around
         // it, which is more than a wrapper.
-        let blamed = within.filter(|_| record.object() == Object::Future);
+        let blamed = within.filter(|_| record.object().is_part());
         let blamed = blamed.unwrap_or_else(|| Arc::clone(record));
         if within_another {
             frame::leave_to_outer(blamed);

@@ -50,7 +50,7 @@ use tracing::Level;
 
 use crate::clock;
 use crate::mode::Scope;
-use crate::record::Record;
+use crate::record::{Object, Record};
 use crate::site::Site;
 use crate::stack::Captured;
 
@@ -87,6 +87,7 @@ pub struct Report {
     task_name: Option<String>,
     polls: Option<u64>,
     busy: Option<Duration>,
+    items: Option<u64>,
     age: Option<Duration>,
     elapsed: Option<Duration>,
     count: u64,
@@ -116,6 +117,7 @@ impl Report {
             task_name: None,
             polls: None,
             busy: None,
+            items: None,
             age: None,
             elapsed: None,
             count: 1,
@@ -144,6 +146,7 @@ impl Report {
                 report.task_id = debug.task_id.get().copied();
                 report.polls = Some(debug.polls());
                 report.busy = (debug.polls() > 0).then(|| debug.busy());
+                report.items = (record.object() == Object::Stream).then(|| debug.items());
                 report.age = Some(debug.age());
                 report.captured = debug.stack;
                 report.context = Context::of(debug);
@@ -254,6 +257,11 @@ impl Report {
         self.busy
     }
 
+    /// How many items the stream had given. Known in debug mode.
+    pub fn items(&self) -> Option<u64> {
+        self.items
+    }
+
     /// How long before it was created. Known in debug mode.
     pub fn age(&self) -> Option<Duration> {
         self.age
@@ -345,6 +353,7 @@ impl fmt::Display for Report {
         let facts = [
             ("task", self.task_id.map(|id| id.to_string())),
             ("polls", polled.map(|polls| polls.to_string())),
+            ("items", self.items.map(|items| items.to_string())),
             ("busy", self.busy.map(clock::human)),
             ("age", self.age.map(clock::human)),
         ];

@@ -60,6 +60,7 @@ fn event(report: &Report, span: &tracing::Span) {
                 blocked_at = report.blocked_place(),
                 elapsed = report.elapsed().map(|elapsed| display(clock::human(elapsed))),
                 polls = report.polls(),
+                items = report.items(),
                 busy = report.busy().map(|busy| display(clock::human(busy))),
                 age = report.age().map(|age| display(clock::human(age))),
                 count = report.count(),
