@@ -75,6 +75,14 @@ kinds! {
     SpanAcrossAwait, "span_across_await", WARN;
     /// A large future was spawned.
     LargeFuture, "large_future", DEBUG;
+    /// A stream with async cleanup was dropped before it ended or was closed. asyncio
+    /// closes such a generator in silence, and late.
+    StreamNotClosed, "stream_not_closed", WARN;
+    /// The async cleanup of a stream failed where nobody looked, or could not be run.
+    CleanupFailed, "cleanup_failed", ERROR;
+    /// A stream with async cleanup was dropped where no runtime runs that could close
+    /// it.
+    OutsideRuntime, "outside_runtime", WARN;
     /// Tasks were left when main returned. asyncio: "Task was destroyed but it is
     /// pending".
     PendingAtShutdown, "pending_at_shutdown", INFO;

@@ -53,6 +53,9 @@
 //! | `span_across_await` | WARN | debug | a `tracing` span was left entered across an await |
 //! | `large_future` | DEBUG | debug | a future of 16 KiB or more was spawned |
 //! | `blocking_pool_full` | WARN | debug | a `spawn_blocking` closure waited 100 ms or more for a thread |
+//! | `stream_not_closed` | WARN | debug | a stream with async cleanup was dropped before it ended or was closed |
+//! | `cleanup_failed` | ERROR | both | the async cleanup of a stream failed and nobody looked, or could not be run |
+//! | `outside_runtime` | WARN | both | a stream with async cleanup was dropped where no runtime runs |
 //! | `pending_at_shutdown` | INFO, WARN | both | tasks were left when the runtime ended |
 //! | `shutdown_hang` | WARN | debug | the drop of a runtime has waited 5 s for blocking closures |
 //! | `untracked_tasks` | INFO | debug | most tasks of the runtime are not tracked |
@@ -67,6 +70,13 @@
 //! [`parked()`](future::TrackedFuture::parked),
 //! [`detach()`](task::JoinHandle::detach),
 //! [`expected()`](future::TrackFuture::expected).
+//!
+//! # Async cleanup
+//!
+//! Beside the finding of mistakes there is one thing that asyncio has and Rust lacks:
+//! streams with async cleanup. `.on_close(async { … })` attaches it to a tracked stream,
+//! `close().await` and `aclosing(stream, async |stream| …).await` run it, and what is left
+//! at the end of `#[debug_async::main]` is closed then. See the module `stream`.
 //!
 //! # What blocks a worker
 //!

@@ -12,7 +12,7 @@ use debug_async::config::{Config, ConfigError, Deny, Signal, StackMode, Var};
 use debug_async::future::{Expected, TrackedFuture};
 use debug_async::report::{Frame, Hook, Report, ReportKind, Stack};
 #[cfg(feature = "stream")]
-use debug_async::stream::TrackedStream;
+use debug_async::stream::{Aclosing, Close, ClosingStream, TrackedStream};
 use debug_async::{runtime, task};
 
 /// Whether a type has a trait, at compile time: the inherent constant wins where
@@ -120,7 +120,19 @@ fn a_stream_is_as_what_it_wraps() {
         TrackedStream<Cell<u8>> = Cell<u8>;
         TrackedStream<PhantomPinned> = PhantomPinned;
         TrackedStream<&'static mut u8> = &'static mut u8;
+        // What the cleanup gives is shared by those who may take it.
+        ClosingStream<u8, Cell<u8>> = u8;
+        ClosingStream<Rc<u8>, u8> = Rc<u8>;
+        ClosingStream<Cell<u8>, PhantomPinned> = Cell<u8>;
+        ClosingStream<PhantomPinned, u8> = PhantomPinned;
+        ClosingStream<&'static mut u8, u8> = &'static mut u8;
+        Close<Cell<u8>> = u8;
+        Close<PhantomPinned> = u8;
     }
+    type Body<T> = std::future::Ready<T>;
+    let sends = |traits: [bool; 5]| traits[0];
+    assert!(sends(traits!(Aclosing<Body<u8>, Cell<u8>>)));
+    assert!(!sends(traits!(Aclosing<Body<Rc<u8>>, u8>)));
 }
 
 #[test]

@@ -246,6 +246,7 @@ fn every_variable_does_what_it_says() {
             .unretrieved_after(Duration::from_secs(3))
             .large_future(1024)
             .shutdown_hang(Duration::from_secs(4))
+            .close_timeout(Duration::from_secs(8))
             .blocked(Duration::from_secs(5))
             .deny(Deny::Kinds(vec![
                 ReportKind::NeverPolled,
@@ -266,6 +267,7 @@ fn every_variable_does_what_it_says() {
         ("ASYNC_DEBUG_UNRETRIEVED_AFTER", "3s"),
         ("ASYNC_DEBUG_LARGE_FUTURE", "1024"),
         ("ASYNC_DEBUG_SHUTDOWN_HANG", "4s"),
+        ("ASYNC_DEBUG_CLOSE_TIMEOUT", "8s"),
         ("ASYNC_DEBUG_DENY", "never_polled,slow_poll"),
         ("ASYNC_DEBUG_SAMPLE_SIGNAL", "SIGUSR2"),
         ("ASYNC_DEBUG_DUMP_SIGNAL", "usr1"),

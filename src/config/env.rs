@@ -49,6 +49,7 @@ vars! {
     "ASYNC_DEBUG_UNRETRIEVED_AFTER", "a duration, such as `5s`", "`5s`", "how long an error may lie unread in a handle that is kept";
     "ASYNC_DEBUG_LARGE_FUTURE", "a number of bytes, such as `16384`", "`16384`", "from which size on a spawned future is large";
     "ASYNC_DEBUG_SHUTDOWN_HANG", "a duration, such as `5s`", "`5s`", "how long the drop of a runtime may wait for blocking closures";
+    "ASYNC_DEBUG_CLOSE_TIMEOUT", "a duration, such as `5s`", "`5s`", "how long the end of main waits for the cleanups of streams";
     "ASYNC_DEBUG_DENY", "`all`, or kinds separated by commas, such as `never_polled,slow_poll`", "nothing", "which findings make `#[debug_async::main]` fail";
     "ASYNC_DEBUG_SAMPLE_SIGNAL", "the name of a signal that has no other meaning, such as `SIGURG`, `SIGUSR2` or `SIGRTMIN+3`, or `off`", "`SIGURG`", "the signal that takes the stack of a thread while it blocks (Linux)";
     "ASYNC_DEBUG_DUMP_SIGNAL", "the name of a signal, as above, such as `USR1`, or `off`", "`SIGUSR1`, unless the program handles it", "the signal that writes a dump to stderr in debug mode (Linux)";
@@ -161,6 +162,7 @@ impl Environment {
             }
             "ASYNC_DEBUG_LARGE_FUTURE" => set(&mut config.large_future, value.parse().ok()),
             "ASYNC_DEBUG_SHUTDOWN_HANG" => set(&mut config.shutdown_hang, parse_duration(value)),
+            "ASYNC_DEBUG_CLOSE_TIMEOUT" => set(&mut config.close_timeout, parse_duration(value)),
             "ASYNC_DEBUG_DENY" => set(&mut config.deny, parse_deny(value)),
             "ASYNC_DEBUG_SAMPLE_SIGNAL" => set(&mut config.sample_signal, Signal::named(value)),
             "ASYNC_DEBUG_DUMP_SIGNAL" => set(&mut config.dump_signal, Signal::named(value)),
@@ -287,6 +289,7 @@ mod tests {
             ("ASYNC_DEBUG_UNRETRIEVED_AFTER", "1s"),
             ("ASYNC_DEBUG_LARGE_FUTURE", "1024"),
             ("ASYNC_DEBUG_SHUTDOWN_HANG", "1s"),
+            ("ASYNC_DEBUG_CLOSE_TIMEOUT", "1s"),
             ("ASYNC_DEBUG_DENY", "never_polled, slow_poll"),
             ("ASYNC_DEBUG_SAMPLE_SIGNAL", "usr2"),
             ("ASYNC_DEBUG_DUMP_SIGNAL", "USR2"),

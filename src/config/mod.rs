@@ -103,6 +103,7 @@ pub struct Config {
     unretrieved_after: Option<Duration>,
     large_future: Option<usize>,
     shutdown_hang: Option<Duration>,
+    close_timeout: Option<Duration>,
     deny: Option<Deny>,
     sample_signal: Option<Signal>,
     dump_signal: Option<Signal>,
@@ -167,6 +168,13 @@ impl Config {
     /// Default: 5 s.
     pub fn shutdown_hang(mut self, limit: Duration) -> Config {
         self.shutdown_hang = Some(limit);
+        self
+    }
+
+    /// How long `stream::shutdown_streams`, and with it the end of
+    /// `#[debug_async::main]`, waits for the cleanups of streams. Default: 5 s.
+    pub fn close_timeout(mut self, limit: Duration) -> Config {
+        self.close_timeout = Some(limit);
         self
     }
 
@@ -243,6 +251,7 @@ impl Config {
             unretrieved_after: self.unretrieved_after.or(below.unretrieved_after),
             large_future: self.large_future.or(below.large_future),
             shutdown_hang: self.shutdown_hang.or(below.shutdown_hang),
+            close_timeout: self.close_timeout.or(below.close_timeout),
             deny: self.deny.or(below.deny),
             sample_signal: self.sample_signal.or(below.sample_signal),
             dump_signal: self.dump_signal.or(below.dump_signal),

@@ -11,6 +11,7 @@ const BLOCKED: Duration = Duration::from_secs(1);
 const NEVER_POLLED_AFTER: Duration = Duration::from_secs(5);
 const UNRETRIEVED_AFTER: Duration = Duration::from_secs(5);
 const SHUTDOWN_HANG: Duration = Duration::from_secs(5);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 const LARGE_FUTURE: usize = 16 * 1024;
 
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) unretrieved_after: Duration,
     pub(crate) large_future: usize,
     pub(crate) shutdown_hang: Duration,
+    #[cfg_attr(not(feature = "stream"), allow(dead_code))]
+    pub(crate) close_timeout: Duration,
     pub(crate) deny: Deny,
     pub(crate) sample_signal: Signal,
     /// `None`: `SIGUSR1`, unless the program handles it.
@@ -40,6 +43,7 @@ impl Settings {
             unretrieved_after: config.unretrieved_after.unwrap_or(UNRETRIEVED_AFTER),
             large_future: config.large_future.unwrap_or(LARGE_FUTURE),
             shutdown_hang: config.shutdown_hang.unwrap_or(SHUTDOWN_HANG),
+            close_timeout: config.close_timeout.unwrap_or(CLOSE_TIMEOUT),
             deny: config.deny.unwrap_or_default(),
             sample_signal: config.sample_signal.unwrap_or(Signal::URG),
             dump_signal: config.dump_signal,

@@ -2,10 +2,14 @@
 
 pub(crate) mod blocked;
 pub(crate) mod blocking_pool_full;
+#[cfg(feature = "stream")]
+pub(crate) mod cleanup_failed;
 pub(crate) mod excuse;
 pub(crate) mod large_future;
 pub(crate) mod lost_waker;
 pub(crate) mod never_polled;
+#[cfg(feature = "stream")]
+pub(crate) mod outside_runtime;
 pub(crate) mod pending_at_shutdown;
 pub(crate) mod polled_after_completion;
 mod running;
@@ -13,6 +17,8 @@ pub(crate) mod shutdown_hang;
 pub(crate) mod slow_drop;
 pub(crate) mod slow_poll;
 pub(crate) mod span_across_await;
+#[cfg(feature = "stream")]
+pub(crate) mod stream_not_closed;
 pub(crate) mod unretrieved;
 pub(crate) mod untracked_tasks;
 

@@ -79,6 +79,15 @@ impl<F> TrackedFuture<F> {
         }
     }
 
+    /// It is run by this crate, and nobody is at fault if it is not.
+    #[cfg(feature = "stream")]
+    pub(crate) fn not_missed(self) -> Self {
+        if let Some(record) = self.watch.record() {
+            record.set(Flag::DISCARDED);
+        }
+        self
+    }
+
     /// Lets a poll, and the drop, of this future take as long as `threshold`
     /// before it is reported. The futures and the task around it are not blamed
     /// for what is allowed here.

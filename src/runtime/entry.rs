@@ -2,20 +2,28 @@
 
 use std::future::Future;
 use std::panic::Location;
+#[cfg(feature = "stream")]
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::{ExitCode, Termination};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::LocalOptions;
 
+#[cfg(feature = "stream")]
+use super::Handle;
 use super::time_limit::TimedOut;
 use super::{Builder, LocalRuntime, Runtime};
 use crate::clock;
 use crate::config::Deny;
 use crate::kind::ReportKind;
+#[cfg(feature = "stream")]
+use crate::mode;
 use crate::mode::Scope;
 use crate::notice;
 use crate::report;
+#[cfg(feature = "stream")]
+use crate::stream;
 
 type Place = &'static Location<'static>;
 
@@ -30,6 +38,12 @@ trait Runs: Sized {
         name: Option<String>,
         at: Place,
     ) -> Result<F::Output, TimedOut>;
+
+    /// For a future of ours.
+    #[cfg(feature = "stream")]
+    fn run_quietly<F: Future>(&self, future: F) -> F::Output;
+    #[cfg(feature = "stream")]
+    fn handle(&self) -> &Handle;
 }
 
 impl Runs for Runtime {
@@ -48,6 +62,15 @@ impl Runs for Runtime {
     ) -> Result<F::Output, TimedOut> {
         self.block_on_within(limit, body, name, at)
     }
+    #[cfg(feature = "stream")]
+    fn run_quietly<F: Future>(&self, future: F) -> F::Output {
+        let _entered = mode::enter(Some(Arc::clone(self.scope())));
+        tokio::runtime::Runtime::block_on(self, future)
+    }
+    #[cfg(feature = "stream")]
+    fn handle(&self) -> &Handle {
+        Runtime::handle(self)
+    }
 }
 
 impl Runs for LocalRuntime {
@@ -65,6 +88,15 @@ impl Runs for LocalRuntime {
         at: Place,
     ) -> Result<F::Output, TimedOut> {
         self.block_on_within(limit, body, name, at)
+    }
+    #[cfg(feature = "stream")]
+    fn run_quietly<F: Future>(&self, future: F) -> F::Output {
+        let _entered = mode::enter(Some(Arc::clone(self.scope())));
+        tokio::runtime::LocalRuntime::block_on(self, future)
+    }
+    #[cfg(feature = "stream")]
+    fn handle(&self) -> &Handle {
+        LocalRuntime::handle(self)
     }
 }
 
@@ -90,10 +122,25 @@ fn run<R: Runs, F: Future>(
     let output = {
         // Dropped before `ending`, and so are the tasks that it leaves.
         let runtime = runtime;
-        runtime.run(limit, body, name, at)
+        closing_streams(&runtime, || runtime.run(limit, body, name, at))
     };
     drop(ending);
     (output, scope)
+}
+
+/// Calls `run`, and closes the streams that are left, also if it panics.
+#[cfg(feature = "stream")]
+fn closing_streams<R: Runs, T>(runtime: &R, run: impl FnOnce() -> T) -> T {
+    let result = catch_unwind(AssertUnwindSafe(run));
+    if stream::has_open(runtime.handle().id()) {
+        runtime.run_quietly(stream::shutdown_streams());
+    }
+    result.unwrap_or_else(|payload| resume_unwind(payload))
+}
+
+#[cfg(not(feature = "stream"))]
+fn closing_streams<R, T>(_: &R, run: impl FnOnce() -> T) -> T {
+    run()
 }
 
 /// The findings that are denied, as a line to read, if there are any: those of the

@@ -10,8 +10,10 @@ use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 use pin_project_lite::pin_project;
 
+use super::ClosingStream;
+use super::cleanup::Cleanup;
 use crate::observe::Watch;
-use crate::record::{Flag, Object};
+use crate::record::{Flag, Object, Record};
 
 pin_project! {
     /// A stream that is watched: made by [`TrackStream::tracked`](super::TrackStream::tracked).
@@ -19,7 +21,8 @@ pin_project! {
     /// It behaves as the stream in it does, also as a [`FusedStream`] and as a [`Sink`].
     /// Findings about it are `never_polled`, and in debug mode `slow_poll`, `slow_drop`,
     /// `span_across_await`, and `polled_after_completion` if it panics because it was
-    /// polled again after its `None`. Dropping it half-way is no finding.
+    /// polled again after its `None`. Dropping it half-way is no finding, but see
+    /// [`on_close`](TrackedStream::on_close).
     ///
     /// What is sent to it as a sink goes unseen.
     ///
@@ -46,6 +49,35 @@ impl<S> TrackedStream<S> {
     pub(super) fn new(inner: S, name: Option<String>, at: &'static Location<'static>) -> Self {
         let watch = Watch::new::<S>(Object::Stream, name, at, None);
         TrackedStream { inner, watch }
+    }
+
+    pub(super) fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// Attaches async cleanup: see [`ClosingStream`] for when it runs.
+    ///
+    /// ```
+    /// use debug_async::prelude::*;
+    /// use tokio_stream::StreamExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let mut rows = tokio_stream::iter(1..9).tracked().on_close(async { "rolled back" });
+    /// assert_eq!(rows.next().await, Some(1));
+    /// assert_eq!(rows.close().await, Some("rolled back"));
+    /// assert_eq!(rows.next().await, None);
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn on_close<C>(self, cleanup: C) -> ClosingStream<S, C::Output>
+    where
+        C: Future<Output: Send> + Send + 'static,
+    {
+        let at = Location::caller();
+        // In production, one that has been polled has none any more.
+        let record = self.watch.record().cloned();
+        let record = record.or_else(|| Record::new::<S>(Object::Stream, None, at, None));
+        ClosingStream::new(self, Cleanup::new(cleanup, record, at))
     }
 
     /// Drops the stream, on purpose: it is not reported if it was never polled.
