@@ -48,6 +48,10 @@ examples! {
     logging: "asyncio/logging";
     detect_never_awaited: "asyncio/detect_never_awaited";
     detect_never_retrieved: "asyncio/detect_never_retrieved";
+    generators_close: "asyncio/generators_close";
+    generators_order: "asyncio/generators_order";
+    generators_outside: "asyncio/generators_outside";
+    generators_concurrently: "asyncio/generators_concurrently";
 }
 
 #[test]

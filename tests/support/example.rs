@@ -60,7 +60,7 @@ impl Example {
     pub(crate) fn marks(&self) -> Vec<Mark> {
         let source = self.source();
         let lines = (1..).zip(source.lines());
-        let marks: Vec<Mark> = lines.filter_map(|(line, text)| mark(line, text)).collect();
+        let marks: Vec<Mark> = lines.flat_map(|(line, text)| marks(line, text)).collect();
         assert!(!marks.is_empty(), "{} marks nothing", self.file());
         marks
     }
@@ -119,8 +119,13 @@ fn newest(directory: &Path) -> SystemTime {
     times.max().unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
-fn mark(line: u32, text: &str) -> Option<Mark> {
-    let (_, comment) = text.split_once("// BUG")?;
+/// What one line says: one thing, or several, one after the other.
+fn marks(line: u32, text: &str) -> impl Iterator<Item = Mark> {
+    let comments = text.split("// BUG").skip(1);
+    comments.map(move |comment| mark(line, comment.trim_end()))
+}
+
+fn mark(line: u32, comment: &str) -> Mark {
     let (modes, what) = comment
         .split_once(": ")
         .expect("`// BUG: <kind> of <name>`");
@@ -131,11 +136,11 @@ fn mark(line: u32, text: &str) -> Option<Mark> {
         Some((name, route)) => (name, Some(route.to_owned())),
         None => (whom, None),
     };
-    Some(Mark {
+    Mark {
         kind: kind.to_owned(),
         name: name.to_owned(),
         line,
         modes: modes.split(", ").map(str::to_owned).collect(),
         route,
-    })
+    }
 }
