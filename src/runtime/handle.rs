@@ -105,7 +105,7 @@ impl Handle {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        let (call, record) = Call::new(func, Location::caller(), Some(&self.scope));
+        let (call, record) = Call::new(func, None, Location::caller(), Some(&self.scope));
         JoinHandle::new::<ByType>(self.inner.spawn_blocking(move || call.run()), record)
     }
 

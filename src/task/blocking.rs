@@ -32,7 +32,7 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let (call, record) = Call::new(f, Location::caller(), None);
+    let (call, record) = Call::new(f, None, Location::caller(), None);
     JoinHandle::new::<ByType>(tokio::task::spawn_blocking(move || call.run()), record)
 }
 
@@ -47,10 +47,11 @@ pub(crate) struct Call<F> {
 impl<F> Call<F> {
     pub(crate) fn new(
         f: F,
+        name: Option<String>,
         location: &'static Location<'static>,
         scope: Option<&Arc<Scope>>,
     ) -> (Self, Option<Arc<Record>>) {
-        let watch = Watch::new::<F>(Object::BlockingTask, None, location, scope);
+        let watch = Watch::new::<F>(Object::BlockingTask, name, location, scope);
         let record = watch.record().cloned();
         let in_debug = record
             .as_ref()

@@ -10,6 +10,9 @@ use std::task::{Context, Poll};
 use tokio::runtime::Handle;
 use tokio::task::{Id, JoinError};
 
+#[cfg(all(tokio_unstable, feature = "tracing"))]
+#[cfg_attr(docsrs, doc(cfg(all(tokio_unstable, feature = "tracing"))))]
+pub use super::join_set_builder::Builder;
 use super::outcome::ByType;
 use super::spawning::Spawning;
 use super::{AbortHandle, Call, TrackedTask, local_task};
@@ -37,7 +40,7 @@ use crate::record::{Flag, Object, Record, Step};
 /// # }
 /// ```
 pub struct JoinSet<T> {
-    inner: tokio::task::JoinSet<T>,
+    pub(super) inner: tokio::task::JoinSet<T>,
     /// The records of those that were not joined; empty while the mode is off.
     records: HashMap<Id, Arc<Record>>,
 }
@@ -61,7 +64,7 @@ impl<T> JoinSet<T> {
         self.inner.is_empty()
     }
 
-    fn entered(
+    pub(super) fn entered(
         &mut self,
         handle: tokio::task::AbortHandle,
         record: Option<Arc<Record>>,
@@ -74,6 +77,13 @@ impl<T> JoinSet<T> {
 }
 
 impl<T: 'static> JoinSet<T> {
+    /// See [`tokio::task::JoinSet::build_task`].
+    #[cfg(all(tokio_unstable, feature = "tracing"))]
+    #[cfg_attr(docsrs, doc(cfg(all(tokio_unstable, feature = "tracing"))))]
+    pub fn build_task(&mut self) -> Builder<'_, T> {
+        Builder::new(self)
+    }
+
     /// See [`tokio::task::JoinSet::spawn`].
     #[track_caller]
     pub fn spawn<F>(&mut self, task: F) -> AbortHandle
@@ -130,7 +140,7 @@ impl<T: 'static> JoinSet<T> {
         F: FnOnce() -> T + Send + 'static,
         T: Send,
     {
-        let (call, record) = Call::new(f, Location::caller(), None);
+        let (call, record) = Call::new(f, None, Location::caller(), None);
         let handle = self.inner.spawn_blocking(move || call.run());
         self.entered(handle, record)
     }
@@ -142,7 +152,7 @@ impl<T: 'static> JoinSet<T> {
         F: FnOnce() -> T + Send + 'static,
         T: Send,
     {
-        let (call, record) = Call::new(f, Location::caller(), Some(&scope_of(handle)));
+        let (call, record) = Call::new(f, None, Location::caller(), Some(&scope_of(handle)));
         let handle = self.inner.spawn_blocking_on(move || call.run(), handle);
         self.entered(handle, record)
     }

@@ -76,15 +76,21 @@ impl LocalSet {
         let (task, record) = local_task(future, Location::caller());
         JoinHandle::new::<ByType>(self.inner.spawn_local(task), record)
     }
-}
 
-impl LocalSet {
     /// See [`tokio::task::LocalSet::block_on`]. What it runs obeys the switch of
     /// that runtime.
     #[track_caller]
     pub fn block_on<F: Future>(&self, rt: &tokio::runtime::Runtime, future: F) -> F::Output {
         let _entered = mode::enter(Some(mode::scope_of(rt.handle())));
         self.inner.block_on(rt, future)
+    }
+
+    /// See [`tokio::task::LocalSet::unhandled_panic`].
+    #[cfg(tokio_unstable)]
+    #[cfg_attr(docsrs, doc(cfg(tokio_unstable)))]
+    pub fn unhandled_panic(&mut self, behavior: tokio::runtime::UnhandledPanic) -> &mut Self {
+        self.inner.unhandled_panic(behavior);
+        self
     }
 }
 

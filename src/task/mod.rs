@@ -9,8 +9,16 @@
 
 mod abort_handle;
 mod blocking;
+#[cfg(all(tokio_unstable, feature = "tracing"))]
+mod builder;
 mod join_handle;
+#[cfg(not(tokio_unstable))]
 mod join_set;
+#[cfg(tokio_unstable)]
+#[cfg_attr(docsrs, doc(cfg(tokio_unstable)))]
+pub mod join_set;
+#[cfg(all(tokio_unstable, feature = "tracing"))]
+mod join_set_builder;
 mod local;
 mod outcome;
 mod spawn;
@@ -21,7 +29,11 @@ pub use self::abort_handle::AbortHandle;
 #[cfg(feature = "rt-multi-thread")]
 pub use self::blocking::block_in_place;
 pub use self::blocking::spawn_blocking;
+#[cfg(all(tokio_unstable, feature = "tracing"))]
+#[cfg_attr(docsrs, doc(cfg(all(tokio_unstable, feature = "tracing"))))]
+pub use self::builder::Builder;
 pub use self::join_handle::JoinHandle;
+#[doc(inline)]
 pub use self::join_set::JoinSet;
 pub use self::local::{LocalSet, spawn_local};
 pub use self::spawn::spawn;
