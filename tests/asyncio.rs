@@ -44,6 +44,7 @@ macro_rules! examples {
 examples! {
     quickstart: "quickstart";
     debug_mode: "asyncio/debug_mode";
+    concurrency_and_multithreading: "asyncio/concurrency_and_multithreading";
     running_blocking_code: "asyncio/running_blocking_code";
     logging: "asyncio/logging";
     detect_never_awaited: "asyncio/detect_never_awaited";

@@ -81,6 +81,12 @@ fn what_tokio_has_is_as_tokio_has_it() {
         task::JoinHandle<Rc<u8>> = tokio::task::JoinHandle<Rc<u8>>;
         task::JoinHandle<PhantomPinned> = tokio::task::JoinHandle<PhantomPinned>;
         task::JoinHandle<&'static mut u8> = tokio::task::JoinHandle<&'static mut u8>;
+        runtime::RemoteHandle<u8> = tokio::task::JoinHandle<u8>;
+        runtime::RemoteHandle<Cell<u8>> = tokio::task::JoinHandle<Cell<u8>>;
+        runtime::RemoteHandle<Rc<u8>> = tokio::task::JoinHandle<Rc<u8>>;
+        runtime::RemoteHandle<PhantomPinned> = tokio::task::JoinHandle<PhantomPinned>;
+        runtime::Panic = tokio::task::JoinError;
+        runtime::RemoteError = tokio::task::JoinError;
         task::AbortHandle = tokio::task::AbortHandle;
         task::JoinSet<u8> = tokio::task::JoinSet<u8>;
         task::JoinSet<Rc<u8>> = tokio::task::JoinSet<Rc<u8>>;

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 use super::Whose;
 use crate::clock;
@@ -122,6 +122,13 @@ pub(crate) fn excused() -> bool {
 /// goes on without. What is to be woken later is then woken at once, because there
 /// is no later on this thread: `yield_now` shows it.
 fn worker_moved_on() -> bool {
+    // Outside of a worker, it is woken at once too.
+    tokio::runtime::worker_index().is_some() && !wakes_later()
+}
+
+/// Whether what asks here to be woken later is, by a scheduler that has others to run
+/// on this thread: it polls, and has not handed its work to another.
+fn wakes_later() -> bool {
     struct Woken(AtomicBool);
 
     impl Wake for Woken {
@@ -130,14 +137,36 @@ fn worker_moved_on() -> bool {
         }
     }
 
-    // Outside of a worker, it is woken at once too.
-    if tokio::runtime::worker_index().is_none() {
-        return false;
-    }
     let woken = Arc::new(Woken(AtomicBool::new(false)));
     let waker = Waker::from(Arc::clone(&woken));
     let _ = pin!(tokio::task::yield_now()).poll(&mut Context::from_waker(&waker));
-    woken.0.load(Relaxed)
+    !woken.0.load(Relaxed)
+}
+
+/// Whether this thread is in a poll by a runtime of tokio, which waits if it does.
+///
+/// A thread of `spawn_blocking` is not, nor is one within `block_in_place`, or that has
+/// only entered a runtime's context.
+pub(crate) fn is_in_poll() -> bool {
+    wakes_later() || has_budget()
+}
+
+/// Whether what runs here has a budget, as all has that tokio polls, the future of a
+/// `block_on` included. It can be told only by using it up; it is given back.
+fn has_budget() -> bool {
+    const MORE_THAN_ALL: usize = 256;
+    let mut context = Context::from_waker(Waker::noop());
+    let mut taken = Vec::new();
+    let mut is_finite = false;
+    while !is_finite && taken.len() < MORE_THAN_ALL {
+        match tokio::task::coop::poll_proceed(&mut context) {
+            Poll::Ready(unit) => taken.push(unit),
+            Poll::Pending => is_finite = true,
+        }
+    }
+    // Each puts back what was there before it: the first one last.
+    while taken.pop().is_some() {}
+    is_finite
 }
 
 /// A debugger stops threads at will.

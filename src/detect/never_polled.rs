@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock;
+use crate::mode::Scope;
 use crate::record::{Flag, Object, Record, Step};
 use crate::registry;
 use crate::report::{self, Deferred, Report, ReportKind, Until};
@@ -44,12 +45,30 @@ pub(crate) fn dropped(record: &Arc<Record>) {
             object if object.is_part() => stack::capture_always(),
             _ => Captured::NONE,
         };
+        let kept = Arc::clone(record);
+        let is_told = move || kept.is(Flag::SAID_UNPOLLED);
         Deferred {
             report: make(record, "and was dropped"),
             due: clock::now() + GRACE,
             until: Until::Grace,
-            stands: Box::new(move || !site.polled() && !was_handed_on(drop_stack)),
+            stands: Box::new(move || !site.polled() && !is_told() && !was_handed_on(drop_stack)),
         }
+    });
+}
+
+/// A task was spawned on a runtime that had shut down, and dropped at once. Whoever
+/// looks at its handle is told by that.
+pub(crate) fn refused(record: &Arc<Record>, scope: &Arc<Scope>) {
+    record.set(Flag::SAID_UNPOLLED);
+    let kept = Arc::clone(record);
+    report::defer(KIND, None, scope, || Deferred {
+        report: make_refused(record),
+        due: clock::now() + GRACE,
+        until: Until::Grace,
+        stands: Box::new(move || {
+            let looked = kept.has(Step::Read) || kept.is(Flag::ABORTED);
+            !looked && !kept.has(Step::Polled)
+        }),
     });
 }
 
@@ -89,6 +108,22 @@ fn may_be_forgotten(record: &Record) -> bool {
         && !record.has(Step::Polled)
         && !record.site().polled()
         && !known.into_iter().any(|flag| record.is(flag))
+}
+
+fn make_refused(record: &Record) -> Report {
+    let verb = match record.object() {
+        Object::BlockingTask => "run",
+        _ => "polled",
+    };
+    let message = format!(
+        "{} was never {verb}: its runtime had shut down when it was spawned ({})",
+        super::subject(record),
+        super::origin(record),
+    );
+    Report::about(record, KIND, message).help_with(
+        "spawn it while the runtime runs; awaiting its handle gives a `JoinError` that is \
+         cancelled; `detach()` the handle if the task does not matter",
+    )
 }
 
 fn make(record: &Record, what_then: &str) -> Report {

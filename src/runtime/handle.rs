@@ -14,7 +14,7 @@ use super::Snapshot;
 use crate::mode::{self, Entered, Mode, Scope};
 use crate::observe::Watch;
 use crate::record::Object;
-use crate::task::{ByType, Call, JoinHandle, Spawning, TrackedTask};
+use crate::task::{ByType, Call, JoinHandle, On, Spawning, TrackedTask};
 
 /// A handle to a runtime, as [`tokio::runtime::Handle`], to which it dereferences.
 ///
@@ -61,6 +61,10 @@ impl Handle {
         &self.scope
     }
 
+    fn on(&self) -> On<'_> {
+        On::Runtime(&self.inner, &self.scope)
+    }
+
     /// See [`tokio::runtime::Handle::current`].
     ///
     /// # Panics
@@ -95,7 +99,7 @@ impl Handle {
             Some(&self.scope),
         );
         let _spawning = Spawning::begin();
-        JoinHandle::new::<ByType>(self.inner.spawn(task), record)
+        JoinHandle::on::<ByType>(self.on(), self.inner.spawn(task), record)
     }
 
     /// See [`tokio::runtime::Handle::spawn_blocking`]. The call is tracked.
@@ -106,7 +110,11 @@ impl Handle {
         R: Send + 'static,
     {
         let (call, record) = Call::new(func, None, Location::caller(), Some(&self.scope));
-        JoinHandle::new::<ByType>(self.inner.spawn_blocking(move || call.run()), record)
+        JoinHandle::on::<ByType>(
+            self.on(),
+            self.inner.spawn_blocking(move || call.run()),
+            record,
+        )
     }
 
     /// See [`tokio::runtime::Handle::block_on`]. In debug mode, the future is

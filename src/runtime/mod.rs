@@ -19,6 +19,7 @@ mod owned;
 #[allow(clippy::module_inception)]
 mod runtime;
 mod snapshot;
+mod threadsafe;
 mod time_limit;
 
 pub use self::builder::Builder;
@@ -26,6 +27,7 @@ pub use self::handle::{EnterGuard, Handle};
 pub use self::local::LocalRuntime;
 pub use self::runtime::Runtime;
 pub use self::snapshot::{Snapshot, Worker, WorkerState};
+pub use self::threadsafe::{Panic, RemoteError, RemoteHandle, run_threadsafe};
 
 #[cfg(tokio_unstable)]
 #[cfg_attr(docsrs, doc(cfg(tokio_unstable)))]

@@ -7,7 +7,7 @@ use std::panic::Location;
 use tokio::runtime::Handle;
 
 use super::outcome::ByType;
-use super::spawning::Spawning;
+use super::spawning::{On, Spawning};
 use super::tracked::TrackedTask;
 use super::{Call, JoinHandle};
 use crate::mode::scope_of;
@@ -65,7 +65,8 @@ impl<'a> Builder<'a> {
         let (task, record) =
             TrackedTask::<Fut, ByType>::new(future, Object::Task, self.given(), at, Some(&scope));
         let _spawning = Spawning::begin();
-        Ok(JoinHandle::new::<ByType>(
+        Ok(JoinHandle::on::<ByType>(
+            On::Runtime(handle, &scope),
             self.tokio().spawn_on(task, handle)?,
             record,
         ))
@@ -154,7 +155,8 @@ impl<'a> Builder<'a> {
     {
         let (at, scope) = (Location::caller(), scope_of(handle));
         let (call, record) = Call::new(function, self.given(), at, Some(&scope));
-        Ok(JoinHandle::new::<ByType>(
+        Ok(JoinHandle::on::<ByType>(
+            On::Runtime(handle, &scope),
             self.tokio().spawn_blocking_on(move || call.run(), handle)?,
             record,
         ))

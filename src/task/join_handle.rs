@@ -11,6 +11,7 @@ use tokio::task::JoinError;
 
 use super::AbortHandle;
 use super::outcome::Probe;
+use super::spawning::{self, On};
 use crate::detect::unretrieved;
 use crate::record::{Flag, Record, Step};
 
@@ -30,11 +31,23 @@ impl<T> RefUnwindSafe for JoinHandle<T> {}
 impl<T> Unpin for JoinHandle<T> {}
 
 impl<T> JoinHandle<T> {
+    /// Of a task that has just been spawned on the runtime of this thread.
     #[inline]
     pub(crate) fn new<P: Probe<T>>(
         inner: tokio::task::JoinHandle<T>,
         record: Option<Arc<Record>>,
     ) -> JoinHandle<T> {
+        JoinHandle::on::<P>(On::Here, inner, record)
+    }
+
+    /// The same, on that runtime.
+    #[inline]
+    pub(crate) fn on<P: Probe<T>>(
+        runtime: On<'_>,
+        inner: tokio::task::JoinHandle<T>,
+        record: Option<Arc<Record>>,
+    ) -> JoinHandle<T> {
+        spawning::look(record.as_ref(), || inner.is_finished(), runtime);
         JoinHandle {
             inner: Some(inner),
             record,

@@ -14,7 +14,7 @@ use tokio::task::{Id, JoinError};
 #[cfg_attr(docsrs, doc(cfg(all(tokio_unstable, feature = "tracing"))))]
 pub use super::join_set_builder::Builder;
 use super::outcome::ByType;
-use super::spawning::Spawning;
+use super::spawning::{self, On, Spawning};
 use super::{AbortHandle, Call, TrackedTask, local_task};
 use crate::detect::unretrieved;
 use crate::mode::{Scope, scope_of};
@@ -68,7 +68,9 @@ impl<T> JoinSet<T> {
         &mut self,
         handle: tokio::task::AbortHandle,
         record: Option<Arc<Record>>,
+        on: On<'_>,
     ) -> AbortHandle {
+        spawning::look(record.as_ref(), || handle.is_finished(), on);
         if let Some(record) = &record {
             self.records.insert(handle.id(), Arc::clone(record));
         }
@@ -94,7 +96,7 @@ impl<T: 'static> JoinSet<T> {
         let (task, record) = wrap(task, Location::caller(), None);
         let _spawning = Spawning::begin();
         let handle = self.inner.spawn(task);
-        self.entered(handle, record)
+        self.entered(handle, record, On::Here)
     }
 
     /// See [`tokio::task::JoinSet::spawn_on`].
@@ -104,10 +106,11 @@ impl<T: 'static> JoinSet<T> {
         F: Future<Output = T> + Send + 'static,
         T: Send,
     {
-        let (task, record) = wrap(task, Location::caller(), Some(&scope_of(handle)));
+        let (runtime, scope) = (handle, scope_of(handle));
+        let (task, record) = wrap(task, Location::caller(), Some(&scope));
         let _spawning = Spawning::begin();
-        let handle = self.inner.spawn_on(task, handle);
-        self.entered(handle, record)
+        let handle = self.inner.spawn_on(task, runtime);
+        self.entered(handle, record, On::Runtime(runtime, &scope))
     }
 
     /// See [`tokio::task::JoinSet::spawn_local`].
@@ -119,7 +122,7 @@ impl<T: 'static> JoinSet<T> {
         let (task, record) = local_task(task, Location::caller());
         let _spawning = Spawning::begin();
         let handle = self.inner.spawn_local(task);
-        self.entered(handle, record)
+        self.entered(handle, record, On::Here)
     }
 
     /// See [`tokio::task::JoinSet::spawn_local_on`].
@@ -130,7 +133,7 @@ impl<T: 'static> JoinSet<T> {
     {
         let (task, record) = local_task(task, Location::caller());
         let handle = self.inner.spawn_local_on(task, local_set);
-        self.entered(handle, record)
+        self.entered(handle, record, On::Here)
     }
 
     /// See [`tokio::task::JoinSet::spawn_blocking`].
@@ -142,7 +145,7 @@ impl<T: 'static> JoinSet<T> {
     {
         let (call, record) = Call::new(f, None, Location::caller(), None);
         let handle = self.inner.spawn_blocking(move || call.run());
-        self.entered(handle, record)
+        self.entered(handle, record, On::Here)
     }
 
     /// See [`tokio::task::JoinSet::spawn_blocking_on`].
@@ -152,9 +155,10 @@ impl<T: 'static> JoinSet<T> {
         F: FnOnce() -> T + Send + 'static,
         T: Send,
     {
-        let (call, record) = Call::new(f, None, Location::caller(), Some(&scope_of(handle)));
-        let handle = self.inner.spawn_blocking_on(move || call.run(), handle);
-        self.entered(handle, record)
+        let (runtime, scope) = (handle, scope_of(handle));
+        let (call, record) = Call::new(f, None, Location::caller(), Some(&scope));
+        let handle = self.inner.spawn_blocking_on(move || call.run(), runtime);
+        self.entered(handle, record, On::Runtime(runtime, &scope))
     }
 
     /// See [`tokio::task::JoinSet::join_next`]. Cancel safe.

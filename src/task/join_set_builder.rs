@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::outcome::ByType;
-use super::spawning::Spawning;
+use super::spawning::{On, Spawning};
 use super::tracked::TrackedTask;
 use super::{AbortHandle, Call, JoinSet};
 use crate::mode::{Scope, scope_of};
@@ -65,7 +65,7 @@ impl<'a, T: 'static> Builder<'a, T> {
         let inner = builder.named(join_set.inner.build_task());
         let _spawning = Spawning::begin();
         let handle = inner.spawn(task)?;
-        Ok(join_set.entered(handle, record))
+        Ok(join_set.entered(handle, record, On::Here))
     }
 
     /// See [`tokio::task::join_set::Builder::spawn_on`]. The task is tracked.
@@ -79,17 +79,13 @@ impl<'a, T: 'static> Builder<'a, T> {
         F: Future<Output = T> + Send + 'static,
         T: Send,
     {
-        let (task, record) = self.wrap(
-            future,
-            Object::Task,
-            Location::caller(),
-            Some(&scope_of(handle)),
-        );
+        let (runtime, scope) = (handle, scope_of(handle));
+        let (task, record) = self.wrap(future, Object::Task, Location::caller(), Some(&scope));
         let Builder { join_set, builder } = self;
         let inner = builder.named(join_set.inner.build_task());
         let _spawning = Spawning::begin();
-        let handle = inner.spawn_on(task, handle)?;
-        Ok(join_set.entered(handle, record))
+        let handle = inner.spawn_on(task, runtime)?;
+        Ok(join_set.entered(handle, record, On::Runtime(runtime, &scope)))
     }
 
     /// See [`tokio::task::join_set::Builder::spawn_blocking`]. The call is tracked.
@@ -108,7 +104,7 @@ impl<'a, T: 'static> Builder<'a, T> {
         let Builder { join_set, builder } = self;
         let inner = builder.named(join_set.inner.build_task());
         let handle = inner.spawn_blocking(move || call.run())?;
-        Ok(join_set.entered(handle, record))
+        Ok(join_set.entered(handle, record, On::Here))
     }
 
     /// See [`tokio::task::join_set::Builder::spawn_blocking_on`]. The call is tracked.
@@ -122,12 +118,13 @@ impl<'a, T: 'static> Builder<'a, T> {
         F: FnOnce() -> T + Send + 'static,
         T: Send,
     {
+        let (runtime, scope) = (handle, scope_of(handle));
         let (at, name) = (Location::caller(), self.builder.given());
-        let (call, record) = Call::new(f, name, at, Some(&scope_of(handle)));
+        let (call, record) = Call::new(f, name, at, Some(&scope));
         let Builder { join_set, builder } = self;
         let inner = builder.named(join_set.inner.build_task());
-        let handle = inner.spawn_blocking_on(move || call.run(), handle)?;
-        Ok(join_set.entered(handle, record))
+        let handle = inner.spawn_blocking_on(move || call.run(), runtime)?;
+        Ok(join_set.entered(handle, record, On::Runtime(runtime, &scope)))
     }
 
     /// See [`tokio::task::join_set::Builder::spawn_local`]. The task is tracked.
@@ -145,7 +142,7 @@ impl<'a, T: 'static> Builder<'a, T> {
         let inner = builder.named(join_set.inner.build_task());
         let _spawning = Spawning::begin();
         let handle = inner.spawn_local(task)?;
-        Ok(join_set.entered(handle, record))
+        Ok(join_set.entered(handle, record, On::Here))
     }
 
     /// See [`tokio::task::join_set::Builder::spawn_local_on`]. The task is tracked.
@@ -167,7 +164,7 @@ impl<'a, T: 'static> Builder<'a, T> {
         let inner = builder.named(join_set.inner.build_task());
         let _spawning = Spawning::begin();
         let handle = inner.spawn_local_on(task, local_set)?;
-        Ok(join_set.entered(handle, record))
+        Ok(join_set.entered(handle, record, On::Here))
     }
 }
 

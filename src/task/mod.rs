@@ -50,7 +50,7 @@ pub(crate) use self::local::local_task;
 pub use self::outcome::{ByDebug, ByType, Probe};
 #[doc(hidden)]
 pub use self::spawn::spawn_probed;
-pub(crate) use self::spawning::Spawning;
 #[cfg(tokio_unstable)]
 pub(crate) use self::spawning::was_wrapped;
+pub(crate) use self::spawning::{On, Spawning};
 pub(crate) use self::tracked::TrackedTask;

@@ -2,6 +2,69 @@
 
 #[cfg(tokio_unstable)]
 use std::cell::Cell;
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use crate::detect::never_polled;
+use crate::mode::Scope;
+use crate::record::{Record, Step};
+
+/// The runtime that a task was given to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum On<'a> {
+    /// The one of this thread.
+    Here,
+    /// This one, whose switch is the scope's.
+    Runtime(&'a Handle, &'a Arc<Scope>),
+}
+
+impl On<'_> {
+    /// Whether it is known to have shut down. One that did so in the background may take
+    /// a task all the same, and drop it a little later.
+    fn is_closed(self) -> bool {
+        match self {
+            On::Here => false,
+            On::Runtime(_, scope) => scope.is_closed(),
+        }
+    }
+}
+
+/// Looks at a task that has just been spawned: if it has ended without a poll, its
+/// runtime did not take it. tokio says so only to whoever awaits the handle.
+#[inline]
+pub(super) fn look(record: Option<&Arc<Record>>, is_finished: impl FnOnce() -> bool, on: On<'_>) {
+    if let Some(record) = record
+        && !record.has(Step::Polled)
+        && (on.is_closed() || is_finished())
+    {
+        refused(record, on);
+    }
+}
+
+#[cold]
+fn refused(record: &Arc<Record>, on: On<'_>) {
+    let here = Scope::current();
+    let scope = match on {
+        On::Here => &here,
+        On::Runtime(_, scope) => scope,
+    };
+    let had_shut_down = if scope.is_ending() {
+        scope.is_closed()
+    } else {
+        // tokio's own does not say. While it ends, what it drops still runs in it, and
+        // may spawn there as it does at any other time.
+        match on {
+            On::Here => false,
+            On::Runtime(handle, _) => {
+                Handle::try_current().map_or(true, |current| current.id() != handle.id())
+            }
+        }
+    };
+    if had_shut_down {
+        never_polled::refused(record, scope);
+    }
+}
 
 #[cfg(tokio_unstable)]
 thread_local! {
