@@ -24,11 +24,11 @@
 //! reports to these marks. This is what the first of the requests above gives:
 //!
 //! ```text
-//! 2026-11-22T13:50:29.553918Z  WARN request{path="/slow_poll"}: debug_async::slow_poll: one poll of future `server::bugs::hash_password` took 300ms: it blocked its thread (created at examples/server.rs:172:9) name="server::bugs::hash_password" site="examples/server.rs:172:9" task.id=6 elapsed=300ms polls=1 busy=300ms age=307ms count=1 help="no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`" stack=
-//!     at server::bugs::hash_password (examples/server.rs:164:14)
-//!     at server::bugs::log_in (examples/server.rs:172:9)
-//!     at server::bugs::slow_poll (examples/server.rs:178:28)
-//!     at server::in_span (examples/server.rs:504:40)
+//! 2026-11-22T13:50:29.553918Z  WARN request{path="/slow_poll"}: debug_async::slow_poll: one poll of future `server::bugs::hash_password` took 300ms: it blocked its thread (created at examples/server.rs:173:9) name="server::bugs::hash_password" site="examples/server.rs:173:9" task.id=6 elapsed=300ms polls=1 busy=300ms age=307ms count=1 help="no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`" stack=
+//!     at server::bugs::hash_password (examples/server.rs:165:14)
+//!     at server::bugs::log_in (examples/server.rs:173:9)
+//!     at server::bugs::slow_poll (examples/server.rs:179:28)
+//!     at server::in_span (examples/server.rs:552:40)
 //!     (61 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //! ```
 
@@ -45,6 +45,7 @@ use axum::routing::{get, post};
 use debug_async::prelude::*;
 use debug_async::{runtime, task};
 use futures::future::BoxFuture;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufWriter};
 use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 use tracing::Instrument as _;
 use tracing_subscriber::EnvFilter;
@@ -251,6 +252,29 @@ mod bugs {
         stored.await.expect("it does not panic").to_string()
     }
 
+    /// The client gets what fits the buffer, and then the end.
+    pub(super) async fn unflushed_io() -> String {
+        let (socket, mut client) = tokio::io::duplex(64);
+        let mut page = BufWriter::new(socket).tracked_as("page"); // BUG: unflushed_io of page, on /unflushed_io
+        let written = page.write_all(b"<html></html>").await;
+        drop(page);
+        let mut received = String::new();
+        let read = client.read_to_string(&mut received).await;
+        format!("{written:?}, {read:?}")
+    }
+
+    pub(super) async fn slow_io() -> String {
+        let (stock, mut database) = tokio::io::duplex(64);
+        tokio::spawn(async move {
+            tokio::time::sleep(TOO_LONG).await;
+            database.write_all(b"3").await
+        });
+        let mut stock = stock.tracked_as("database"); // BUG: slow_io of database, on /slow_io
+        let mut left = String::new();
+        let read = stock.read_to_string(&mut left).await;
+        format!("{read:?}")
+    }
+
     async fn watch_for_changes() {
         std::future::pending::<()>().await;
     }
@@ -288,6 +312,30 @@ mod fine {
 
     async fn crash() {
         panic!("not caught, but looked at");
+    }
+
+    /// Flushed, or lost on purpose, or with whoever would have read it.
+    pub(super) async fn flushed() -> String {
+        let (socket, mut client) = tokio::io::duplex(64);
+        let mut page = BufWriter::new(socket).tracked_as("page");
+        let written = page.write_all(b"<html></html>").await;
+        let flushed = page.flush().await;
+        drop(page);
+        let mut received = String::new();
+        let read = client.read_to_string(&mut received).await;
+        let mut log = BufWriter::new(client).tracked_as("log").buffered(false);
+        let logged = log.write_all(b"best effort").await;
+        let slow = async {
+            let mut page = BufWriter::new(tokio::io::duplex(64).0).tracked();
+            let _ = page.write_all(b"<html>").await;
+            std::future::pending::<()>().await;
+            page.flush().await
+        };
+        let gone = tokio::time::timeout(Duration::from_millis(2), slow).await;
+        format!(
+            "{written:?}, {flushed:?}, {read:?}, {logged:?}, {}",
+            gone.is_err()
+        )
     }
 
     /// One branch wins before the other was polled, a third was never enabled.
@@ -538,7 +586,10 @@ fn routes(app: App) -> Router {
         )
         .route("/span_across_await", get(bugs::span_across_await))
         .route("/large_future", get(bugs::large_future))
+        .route("/unflushed_io", get(bugs::unflushed_io))
+        .route("/slow_io", get(bugs::slow_io))
         .route("/pending_at_shutdown", get(bugs::pending_at_shutdown))
+        .route("/fine/flushed", get(fine::flushed))
         .route("/fine/select", get(fine::select))
         .route("/fine/timeout", get(fine::timeout))
         .route("/fine/cache", get(fine::cache))

@@ -93,6 +93,10 @@ kinds! {
     BlockingPoolFull, "blocking_pool_full", WARN;
     /// The drop of a runtime waits for blocking closures that do not end.
     ShutdownHang, "shutdown_hang", WARN;
+    /// A writer was dropped with bytes written after its last flush, and loses them.
+    UnflushedIo, "unflushed_io", WARN;
+    /// One operation of a reader or writer took long.
+    SlowIo, "slow_io", DEBUG;
     /// How often each finding was made whose repeats were held back.
     Summary, "summary", INFO;
 }

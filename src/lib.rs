@@ -20,7 +20,7 @@
 //!     let _forgotten = fetch(1);               // never polled
 //!     debug_async::spawn!(fetch(2));           // its Err is never looked at
 //!     debug_async::spawn!(name = "hasher", async { expensive() });
-//!     other().tracked().await;                 // any future, any stream
+//!     other().tracked().await;                 // any future, any stream, any writer
 //! }
 //! ```
 //!
@@ -57,6 +57,8 @@
 //! | `cleanup_failed` | ERROR | both | the async cleanup of a stream failed and nobody looked, or could not be run |
 //! | `outside_runtime` | WARN | both | a stream with async cleanup was dropped where no runtime runs |
 //! | `pending_at_shutdown` | INFO, WARN | both | tasks were left when the runtime ended |
+//! | `unflushed_io` | WARN | debug | a writer was dropped with bytes written after its last flush, and loses them |
+//! | `slow_io` | DEBUG | debug | one read, write or flush took 100 ms or more |
 //! | `shutdown_hang` | WARN | debug | the drop of a runtime has waited 5 s for blocking closures |
 //! | `untracked_tasks` | INFO | debug | most tasks of the runtime are not tracked |
 //!
@@ -69,6 +71,7 @@
 //! [`slow_ok()`](future::TrackedFuture::slow_ok),
 //! [`parked()`](future::TrackedFuture::parked),
 //! [`detach()`](task::JoinHandle::detach),
+//! [`buffered()`](io::TrackedIo::buffered),
 //! [`expected()`](future::TrackFuture::expected).
 //!
 //! # Async cleanup
@@ -137,6 +140,8 @@ pub mod config;
 mod detect;
 pub mod dump;
 pub mod future;
+#[cfg(feature = "io")]
+pub mod io;
 mod kind;
 mod mode;
 mod name;
@@ -236,6 +241,8 @@ pub use debug_async_macros::tracked;
 /// The traits behind `.tracked()`: `use debug_async::prelude::*;`.
 pub mod prelude {
     pub use crate::future::TrackFuture as _;
+    #[cfg(feature = "io")]
+    pub use crate::io::{TrackIo as _, TrackRead as _};
     #[cfg(feature = "stream")]
     pub use crate::stream::TrackStream as _;
 }

@@ -29,6 +29,7 @@ const TRANSPARENT: &[&str] = &[
     "TrackedFuture",
     "TrackedStream",
     "ClosingStream",
+    "TrackedIo",
     "Expected",
     "TrackedTask",
     "Pin",

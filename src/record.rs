@@ -27,6 +27,9 @@ pub(crate) enum Object {
     Future,
     #[cfg_attr(not(feature = "stream"), allow(dead_code))]
     Stream,
+    /// A reader or a writer.
+    #[cfg_attr(not(feature = "io"), allow(dead_code))]
+    Io,
     Task,
     /// A task that nobody wrapped: tokio's hooks show it.
     #[cfg_attr(not(tokio_unstable), allow(dead_code))]
@@ -43,6 +46,7 @@ impl Object {
         match self {
             Object::Future => "future",
             Object::Stream => "stream",
+            Object::Io => "I/O object",
             Object::Task | Object::UnwrappedTask => "task",
             Object::LocalTask => "local task",
             Object::BlockingTask => "blocking task",
@@ -53,7 +57,7 @@ impl Object {
     /// How a report says where it came from.
     pub(crate) fn born(self) -> &'static str {
         match self {
-            Object::Future | Object::Stream => "created at",
+            Object::Future | Object::Stream | Object::Io => "created at",
             Object::Root => "run at",
             _ => "spawned at",
         }
@@ -62,7 +66,7 @@ impl Object {
     pub(crate) fn is_task(self) -> bool {
         match self {
             Object::Task | Object::UnwrappedTask | Object::LocalTask | Object::BlockingTask => true,
-            Object::Future | Object::Stream | Object::Root => false,
+            Object::Future | Object::Stream | Object::Io | Object::Root => false,
         }
     }
 

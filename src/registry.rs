@@ -40,7 +40,7 @@ pub(crate) fn enter(record: &Arc<Record>) {
     match record.object() {
         Object::Task | Object::UnwrappedTask | Object::LocalTask => debug.scope.task_began(),
         Object::BlockingTask => debug.scope.call_began(),
-        Object::Future | Object::Stream | Object::Root => {}
+        Object::Future | Object::Stream | Object::Io | Object::Root => {}
     }
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn leave(record: &Record) {
     match record.object() {
         Object::Task | Object::UnwrappedTask | Object::LocalTask => debug.scope.task_ended(),
         Object::BlockingTask => debug.scope.call_ended(),
-        Object::Future | Object::Stream | Object::Root => {}
+        Object::Future | Object::Stream | Object::Io | Object::Root => {}
     }
 }
 

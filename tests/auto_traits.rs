@@ -1,7 +1,7 @@
 //! Send, Sync, Unpin and unwind safety of each public type: tokio's where tokio
 //! has the thing.
 
-#![cfg(feature = "rt-multi-thread")]
+#![cfg(all(feature = "io", feature = "rt-multi-thread"))]
 
 use std::cell::Cell;
 use std::marker::PhantomPinned;
@@ -10,6 +10,7 @@ use std::rc::Rc;
 
 use debug_async::config::{Config, ConfigError, Deny, Signal, StackMode, Var};
 use debug_async::future::{Expected, TrackedFuture};
+use debug_async::io::{IoCounts, TrackedIo};
 use debug_async::report::{Frame, Hook, Report, ReportKind, Stack};
 #[cfg(feature = "stream")]
 use debug_async::stream::{Aclosing, Close, ClosingStream, TrackedStream};
@@ -109,6 +110,11 @@ fn a_wrapper_is_as_what_it_wraps() {
         TrackedFuture<Cell<u8>> = Cell<u8>;
         TrackedFuture<PhantomPinned> = PhantomPinned;
         TrackedFuture<&'static mut u8> = &'static mut u8;
+        TrackedIo<u8> = u8;
+        TrackedIo<Rc<u8>> = Rc<u8>;
+        TrackedIo<Cell<u8>> = Cell<u8>;
+        TrackedIo<PhantomPinned> = PhantomPinned;
+        TrackedIo<&'static mut u8> = &'static mut u8;
         Expected<Rc<u8>, u8> = Rc<u8>;
         Expected<u8, Rc<u8>> = Rc<u8>;
         Expected<PhantomPinned, u8> = PhantomPinned;
@@ -145,6 +151,7 @@ fn a_stream_is_as_what_it_wraps() {
 fn plain_data_has_all_of_them() {
     all! {
         Config, ConfigError, Deny, Signal, StackMode, Var, ReportKind, Frame, Stack,
+        IoCounts,
         runtime::Snapshot, runtime::Worker, runtime::WorkerState,
     }
 }

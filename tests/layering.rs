@@ -25,6 +25,7 @@ const LAYERS: &[&str] = &[
     "dump",      // all that is alive, and where it waits
     "observe",   // the poll body
     "future",    // the wrappers: futures,
+    "io",        // readers and writers,
     "task",      // tasks,
     "stream",    // streams, whose cleanup may become a task,
     "runtime",   // runtimes

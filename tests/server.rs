@@ -310,7 +310,7 @@ impl Ended {
 
         let level = match mark.kind.as_str() {
             "unretrieved_error" | "unretrieved_panic" => "ERROR",
-            "large_future" => "DEBUG",
+            "large_future" | "slow_io" => "DEBUG",
             _ => "WARN",
         };
         for report in reports {

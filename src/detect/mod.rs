@@ -15,10 +15,14 @@ pub(crate) mod polled_after_completion;
 mod running;
 pub(crate) mod shutdown_hang;
 pub(crate) mod slow_drop;
+#[cfg(feature = "io")]
+pub(crate) mod slow_io;
 pub(crate) mod slow_poll;
 pub(crate) mod span_across_await;
 #[cfg(feature = "stream")]
 pub(crate) mod stream_not_closed;
+#[cfg(feature = "io")]
+pub(crate) mod unflushed_io;
 pub(crate) mod unretrieved;
 pub(crate) mod untracked_tasks;
 

@@ -142,7 +142,7 @@ fn make(record: &Record, what_then: &str) -> Report {
             "a stream does nothing until it is polled: iterate over it, or `.discard()` it if it \
              is not wanted",
         ),
-        Object::Future | Object::Root => (
+        Object::Future | Object::Root | Object::Io => (
             "polled",
             "a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it \
              if it is not wanted",
@@ -199,7 +199,7 @@ const COMBINATORS: &[(&str, &str)] = &[
 ];
 
 /// The type that a function of drop glue drops; `""` where it does not say.
-fn dropped_type(function: &str) -> Option<&str> {
+pub(super) fn dropped_type(function: &str) -> Option<&str> {
     // Line tables name an inlined function without its path.
     let path = function.strip_prefix("core::ptr::").unwrap_or(function);
     for glue in ["drop_in_place<", "drop_glue<"] {
@@ -244,6 +244,32 @@ fn polls_what_is_in_it(dropped: &str) -> bool {
         || COMBINATORS
             .iter()
             .any(|(path, _)| dropped.starts_with(path))
+}
+
+/// Whether it is a future, as far as its name says: the state of an async function, or
+/// something that polls what is in it.
+#[cfg(feature = "io")]
+pub(super) fn is_future_s(dropped: &str) -> bool {
+    let state = ["{{closure}}", "{closure#", "{closure_env#", "{async_"];
+    let ours = ["debug_async::future::", "debug_async::task::tracked::"];
+    let begins = |path: &&str| dropped.starts_with(*path);
+    // What it is stands outside of its arguments.
+    let mut depth = 0;
+    let mut arrow = false;
+    let outside: String = dropped
+        .chars()
+        .filter(|c| {
+            let closes = *c == '>' && !arrow;
+            arrow = *c == '-';
+            depth += i32::from(*c == '<');
+            let inside = depth > 0;
+            depth -= i32::from(closes);
+            !inside
+        })
+        .collect();
+    state.iter().any(|state| outside.contains(state))
+        || ours.iter().any(begins)
+        || COMBINATORS.iter().any(|(path, _)| begins(path))
 }
 
 fn is_shared(dropped: &str) -> bool {

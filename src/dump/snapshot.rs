@@ -83,6 +83,8 @@ pub enum Kind {
     PlainFuture,
     /// A stream.
     PlainStream,
+    /// A reader or a writer.
+    Io,
     /// A task.
     Task,
     /// A task that nobody wrapped: tokio's hooks show it, with `--cfg tokio_unstable`.
@@ -108,6 +110,8 @@ pub enum State {
     Woken,
     /// It waits to be woken. (A task that nobody wrapped may have been.)
     Waiting,
+    /// A reader or a writer that nobody polls at this moment.
+    Idle,
     /// It has completed, and was not dropped yet.
     Finished,
     /// It was aborted, and was not dropped yet.
@@ -271,6 +275,7 @@ impl Kind {
         match object {
             Object::Future => Kind::PlainFuture,
             Object::Stream => Kind::PlainStream,
+            Object::Io => Kind::Io,
             Object::Task => Kind::Task,
             Object::UnwrappedTask => Kind::UnwrappedTask,
             Object::LocalTask => Kind::LocalTask,
@@ -283,6 +288,7 @@ impl Kind {
         match self {
             Kind::PlainFuture => Object::Future,
             Kind::PlainStream => Object::Stream,
+            Kind::Io => Object::Io,
             Kind::Task => Object::Task,
             Kind::UnwrappedTask => Object::UnwrappedTask,
             Kind::LocalTask => Object::LocalTask,
@@ -304,7 +310,9 @@ impl fmt::Display for Kind {
 
 impl State {
     fn of(record: &Record, owner: Option<&Owner>) -> State {
-        if record.has(Step::Done) {
+        if record.object() == Object::Io {
+            State::Idle
+        } else if record.has(Step::Done) {
             State::Finished
         } else if owner.is_some_and(Owner::is_polling) {
             State::Running
@@ -339,6 +347,7 @@ impl fmt::Display for State {
             State::Running => "running",
             State::Woken => "woken",
             State::Waiting => "waiting",
+            State::Idle => "idle",
             State::Finished => "finished",
             State::Aborted => "aborted",
         })

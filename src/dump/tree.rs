@@ -109,7 +109,7 @@ fn family(objects: &[Tracked]) -> (Vec<usize>, HashMap<usize, Vec<usize>>) {
 /// A future hangs on what polls it, all else on what spawned it.
 fn parent(object: &Tracked) -> Option<u64> {
     match object.kind {
-        Kind::PlainFuture | Kind::PlainStream if object.polls > 0 => object.polled_in,
+        Kind::PlainFuture | Kind::PlainStream | Kind::Io if object.polls > 0 => object.polled_in,
         _ => object.created_in,
     }
 }

@@ -116,6 +116,24 @@ impl Watch {
         }
     }
 
+    /// Polls one operation of a thing that has many.
+    #[cfg(feature = "io")]
+    #[inline]
+    pub(crate) fn operate<R>(&self, poll: impl FnOnce() -> Poll<R>) -> Poll<R> {
+        let debugged = self
+            .0
+            .as_ref()
+            .and_then(|record| Some((record, record.debug()?)));
+        let polling = debugged.map(|(record, debug)| Polling::begin(&**record, debug));
+        let result = poll();
+        if let Some(polling) = polling
+            && result.is_pending()
+        {
+            polling.end();
+        }
+        result
+    }
+
     /// The thing is about to be dropped. `self` must be dropped after it.
     #[inline]
     pub(crate) fn begin_drop(&self) {
@@ -132,6 +150,12 @@ impl Drop for Watch {
             ended(&record);
         }
     }
+}
+
+/// The thing of a record is about to be dropped, and then the [`Watch`] over it.
+#[cfg(feature = "io")]
+pub(crate) fn begin_drop(record: &Arc<Record>) {
+    frame::begin_drop(record);
 }
 
 /// Runs the closure of a blocking task.

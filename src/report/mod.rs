@@ -91,6 +91,7 @@ pub struct Report {
     age: Option<Duration>,
     elapsed: Option<Duration>,
     count: u64,
+    bytes: Option<u64>,
     error: Option<String>,
     captured: Captured,
     stack: Option<Stack>,
@@ -121,6 +122,7 @@ impl Report {
             age: None,
             elapsed: None,
             count: 1,
+            bytes: None,
             error: None,
             captured: Captured::NONE,
             stack: None,
@@ -180,6 +182,12 @@ impl Report {
     /// Made on another thread than that which it is about.
     pub(crate) fn in_context(mut self, context: Context) -> Report {
         self.context = context;
+        self
+    }
+
+    #[cfg(feature = "io")]
+    pub(crate) fn with_bytes(mut self, bytes: u64) -> Report {
+        self.bytes = Some(bytes);
         self
     }
 
@@ -275,6 +283,11 @@ impl Report {
     /// How often this was found at this site so far.
     pub fn count(&self) -> u64 {
         self.count
+    }
+
+    /// How many bytes were written and not flushed.
+    pub fn bytes(&self) -> Option<u64> {
+        self.bytes
     }
 
     /// The error that was lost, as its `Debug` has it, or the panic's message.

@@ -64,6 +64,7 @@ fn event(report: &Report, span: &tracing::Span) {
                 busy = report.busy().map(|busy| display(clock::human(busy))),
                 age = report.age().map(|age| display(clock::human(age))),
                 count = report.count(),
+                bytes = report.bytes(),
                 error = report.error(),
                 help = report.help(),
                 stack = report.stack().map(|stack| display(Indented(stack))),

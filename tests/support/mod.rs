@@ -23,7 +23,7 @@ pub(crate) mod seen;
 
 pub(crate) use self::child::{Output, Program, child};
 pub(crate) use self::expect::{Expected, check, reported};
-pub(crate) use self::run::{Case, Flavor, Host, Run, everywhere, in_debug, on, silent};
+pub(crate) use self::run::{Case, Flavor, Host, Run, everywhere, in_debug, on, silent, silent_as};
 pub(crate) use self::seen::{Seen, collect, take_seen, wait_until};
 
 /// The line in this file that ends in `// site: <mark>`, or that comes after a line

@@ -218,7 +218,13 @@ pub(crate) fn in_debug<F: Fn(&mut Run)>(scenario: F) {
 /// Runs a future in both flavours and both modes, and fails if there is any report.
 #[track_caller]
 pub(crate) fn silent<F: AsyncFn()>(scenario: F) {
-    on_as(std::any::type_name::<F>(), SOME, |run| {
+    silent_as::<F>(scenario);
+}
+
+/// The same, for a test that the closure of type `T` is in.
+#[track_caller]
+pub(crate) fn silent_as<T>(scenario: impl AsyncFn()) {
+    on_as(std::any::type_name::<T>(), SOME, |run| {
         run.block_on(scenario());
         run.expect(&[]);
     });
