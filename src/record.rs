@@ -171,6 +171,8 @@ pub(crate) struct Debugged {
     pub(crate) task_id: OnceLock<tokio::task::Id>,
     /// A poll of an unwrapped task is in progress: it may be its last, and have ended.
     pub(crate) in_poll: AtomicBool,
+    /// The task has ended, and its handle has the result.
+    pub(crate) is_unread: AtomicBool,
     polls: AtomicU64,
     busy: AtomicU64,
     /// What a stream has given.
@@ -368,6 +370,7 @@ impl Debugged {
             place: AtomicU64::new(0),
             task_id: OnceLock::new(),
             in_poll: AtomicBool::new(false),
+            is_unread: AtomicBool::new(false),
             polls: AtomicU64::new(0),
             busy: AtomicU64::new(0),
             items: AtomicU64::new(0),

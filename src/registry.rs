@@ -1,15 +1,20 @@
-//! What is alive, in debug mode.
+//! What is alive, in debug mode; and tasks that are not, but whose result lies unread in
+//! their handle.
 //!
 //! A few slabs, each under its own mutex, of which a thread uses one: creating
 //! and dropping do not contend, and looking at all of it stops nobody for long.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicUsize,
+    Ordering::{Relaxed, SeqCst},
+    fence,
+};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use slab::Slab;
 
-use crate::record::{Debugged, Object, Record};
+use crate::record::{Debugged, Flag, Object, Record, Step};
 
 const SHARDS: usize = 32;
 
@@ -44,20 +49,49 @@ pub(crate) fn enter(record: &Arc<Record>) {
     }
 }
 
-/// Takes it out again.
+/// It is gone: takes it out again, unless it is a task whose result lies in its handle.
 pub(crate) fn leave(record: &Record) {
-    let Some(debug) = record.debug() else { return };
+    let Some(debug) = record.debug().filter(|debug| place(debug) != 0) else {
+        return;
+    };
+    if record.object().is_task() && record.has(Step::Done) && !is_let_go(record) {
+        debug.is_unread.store(true, SeqCst);
+        // Its handle was dropped meanwhile, perhaps before it could see this.
+        fence(SeqCst);
+        if is_let_go(record) {
+            remove(debug);
+        }
+    } else {
+        remove(debug);
+    }
+    match record.object() {
+        Object::Task | Object::UnwrappedTask | Object::LocalTask => debug.scope.task_ended(),
+        Object::BlockingTask => debug.scope.call_ended(),
+        Object::Future | Object::Stream | Object::Io | Object::Root => {}
+    }
+}
+
+/// The result of a task was taken, or its handle is gone.
+pub(crate) fn let_go(record: &Record) {
+    fence(SeqCst);
+    if let Some(debug) = record.debug()
+        && debug.is_unread.load(SeqCst)
+    {
+        remove(debug);
+    }
+}
+
+fn is_let_go(record: &Record) -> bool {
+    record.is(Flag::UNHELD) || record.has(Step::Read)
+}
+
+fn remove(debug: &Debugged) {
     let Some(place) = debug.place.swap(0, Relaxed).checked_sub(1) else {
         return;
     };
     let (key, index) = (place as usize / SHARDS, place as usize % SHARDS);
     let removed = shard(index).try_remove(key);
     drop(removed);
-    match record.object() {
-        Object::Task | Object::UnwrappedTask | Object::LocalTask => debug.scope.task_ended(),
-        Object::BlockingTask => debug.scope.call_ended(),
-        Object::Future | Object::Stream | Object::Io | Object::Root => {}
-    }
 }
 
 /// Where a record is kept; zero: nowhere.

@@ -714,3 +714,38 @@ fn the_table_has_a_line_for_each() {
     });
     program.run(&[]).succeeded();
 }
+
+#[test]
+fn a_result_that_nobody_takes() {
+    both!(async || {
+        let unread = debug_async::spawn!(name = "unread", async { 1 });
+        let mut set = task::JoinSet::new();
+        set.spawn(async { 2 });
+        debug_async::spawn!(name = "dropped", async { 3 });
+        debug_async::spawn!(name = "detached", async { 4 }).detach();
+        let closure = task::spawn_blocking(|| 5);
+        let finished = |dump: &Snapshot| {
+            let objects = dump.objects.iter();
+            objects
+                .filter(|object| object.state == State::FinishedUnread)
+                .count()
+        };
+        let (first, mut dump) =
+            object("unread", |object| object.state == State::FinishedUnread).await;
+        while finished(&dump) < 3 {
+            dump = take().await;
+        }
+        assert_eq!((first.polls, first.wakers), (1, Some(0)));
+        let text = dump.to_string();
+        assert!(
+            text.contains("finished unread") && !text.contains("dropped"),
+            "{text}"
+        );
+        assert!(!text.contains("detached"), "{text}");
+        assert_eq!(unread.await.expect("no panic"), 1);
+        assert_eq!(set.join_next().await.expect("one").expect("no panic"), 2);
+        drop(closure);
+        let dump = take().await;
+        assert_eq!(finished(&dump), 0, "{dump}");
+    });
+}

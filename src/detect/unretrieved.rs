@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::clock;
 use crate::record::{End, Flag, Record, Step};
+use crate::registry;
 use crate::report::{self, Deferred, Report, ReportKind, Until};
 
 /// A task has failed.
@@ -33,9 +34,16 @@ pub(crate) fn failed(record: &Arc<Record>, end: End) {
     });
 }
 
+/// The result of a task was taken, or is not wanted.
+pub(crate) fn read(record: &Record) {
+    record.take(Step::Read);
+    registry::let_go(record);
+}
+
 /// The handle of a task is gone. `text` gives its error, if it still can.
 pub(crate) fn unheld(record: &Arc<Record>, text: impl FnOnce() -> Option<String>) {
     record.set(Flag::UNHELD);
+    registry::let_go(record);
     if record.is(Flag::FAILED) && !unwanted(record) {
         lost(record, text());
     }

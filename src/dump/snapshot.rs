@@ -114,6 +114,8 @@ pub enum State {
     Idle,
     /// It has completed, and was not dropped yet.
     Finished,
+    /// The task has ended, and nobody has taken the result, which its handle keeps.
+    FinishedUnread,
     /// It was aborted, and was not dropped yet.
     Aborted,
 }
@@ -312,6 +314,8 @@ impl State {
     fn of(record: &Record, owner: Option<&Owner>) -> State {
         if record.object() == Object::Io {
             State::Idle
+        } else if is_unread(record) {
+            State::FinishedUnread
         } else if record.has(Step::Done) {
             State::Finished
         } else if owner.is_some_and(Owner::is_polling) {
@@ -334,6 +338,11 @@ impl State {
     }
 }
 
+fn is_unread(record: &Record) -> bool {
+    let debug = record.debug();
+    debug.is_some_and(|debug| debug.is_unread.load(Relaxed))
+}
+
 /// For a task that nobody wrapped.
 fn is_in_poll(record: &Record) -> bool {
     let debug = record.debug();
@@ -349,6 +358,7 @@ impl fmt::Display for State {
             State::Waiting => "waiting",
             State::Idle => "idle",
             State::Finished => "finished",
+            State::FinishedUnread => "finished unread",
             State::Aborted => "aborted",
         })
     }

@@ -123,7 +123,7 @@ impl<T> JoinHandle<T> {
 
     fn mark_read(&self) {
         if let Some(record) = &self.record {
-            record.take(Step::Read);
+            unretrieved::read(record);
         }
     }
 }
@@ -165,7 +165,7 @@ impl<T> Future for JoinHandle<T> {
 fn polled(watched: &mut Option<Arc<Record>>, is_ready: bool) {
     let Some(record) = watched else { return };
     if is_ready {
-        record.take(Step::Read);
+        unretrieved::read(record);
         *watched = None;
     } else if !record.has(Step::Awaited) {
         record.take(Step::Awaited);

@@ -18,7 +18,7 @@ use super::spawning::{self, On, Spawning};
 use super::{AbortHandle, Call, TrackedTask, local_task};
 use crate::detect::unretrieved;
 use crate::mode::{Scope, scope_of};
-use crate::record::{Flag, Object, Record, Step};
+use crate::record::{Flag, Object, Record};
 
 /// A set of tasks, as [`tokio::task::JoinSet`], each of them tracked.
 ///
@@ -207,7 +207,7 @@ impl<T: 'static> JoinSet<T> {
             Err(error) => error.id(),
         };
         if let Some(record) = self.records.remove(&id) {
-            record.take(Step::Read);
+            unretrieved::read(&record);
         }
     }
 
@@ -225,7 +225,7 @@ impl<T: 'static> JoinSet<T> {
     pub async fn join_all(mut self) -> Vec<T> {
         // Whether it comes to each of them or not: somebody asked for all.
         for record in self.records.values() {
-            record.take(Step::Read);
+            unretrieved::read(record);
         }
         std::mem::take(&mut self.inner).join_all().await
     }
