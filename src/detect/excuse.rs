@@ -80,20 +80,21 @@ enum Place {
 impl Place {
     /// That of the innermost frame which tells.
     fn of(frames: &[Frame]) -> Place {
-        let told = frames
-            .iter()
-            .find_map(|frame| Place::told_by(&frame.function));
+        let told = frames.iter().find_map(Place::told_by);
         told.unwrap_or(Place::Elsewhere)
     }
 
-    fn told_by(function: &str) -> Option<Place> {
+    fn told_by(frame: &Frame) -> Option<Place> {
+        let function = &*frame.function;
         // The message of a panic is being printed, which takes its time. Older standard
         // libraries call it `rust_panic_with_hook`.
         if function.starts_with("std::panicking::") && function.ends_with("panic_with_hook") {
             return Some(Place::MayBlock);
         }
-        let function = function.trim_start_matches('<');
-        let inside = function.strip_prefix("tokio::")?;
+        let inside = match function.trim_start_matches('<').strip_prefix("tokio::") {
+            Some(inside) => inside,
+            None => &path_by_file(frame)?,
+        };
         if inside.contains("block_in_place") || inside.starts_with("runtime::blocking::") {
             Some(Place::MayBlock)
         } else if POLLS.iter().any(|path| inside.starts_with(path)) {
@@ -110,6 +111,23 @@ const POLLS: &[&str] = &[
     "runtime::task::",
     "task::local::",
 ];
+
+/// The path of a function of tokio's within its crate, by the source file: line tables
+/// name an inlined function without its path.
+fn path_by_file(frame: &Frame) -> Option<String> {
+    let file = frame.file.as_ref()?.replace('\\', "/");
+    let (directory, file) = file.rsplit_once("/src/")?;
+    let (_, krate) = directory.rsplit_once('/').unwrap_or(("", directory));
+    // `tokio-1.54.1`, or `tokio` where it is not from a registry.
+    let version = krate.strip_prefix("tokio")?;
+    let is_tokio = version.is_empty()
+        || version.starts_with('-') && version[1..].starts_with(|c: char| c.is_ascii_digit());
+    let module = file.strip_suffix(".rs").filter(|_| is_tokio)?;
+    let module = module.strip_suffix("/mod").unwrap_or(module);
+    // Generic arguments say what is in it, not what it is.
+    let function = frame.function.split('<').next().unwrap_or_default();
+    Some(format!("{}::{function}", module.replace('/', "::")))
+}
 
 /// Whether a poll on this thread that just took long did not hold anything up.
 ///
@@ -224,6 +242,34 @@ mod tests {
             Place::MayBlock
         );
         assert_eq!(place(&["app::f", "std::rt::lang_start"]), Place::Elsewhere);
+    }
+
+    #[test]
+    fn a_function_without_its_path_is_known_by_its_file() {
+        let place = |functions: &[(&str, &str)]| {
+            let frame = |(function, file): &(&str, &str)| {
+                Frame::new((*function).to_owned(), Some((*file).to_owned()))
+            };
+            Place::of(&functions.iter().map(frame).collect::<Vec<_>>())
+        };
+        let app = ("{async_fn#0}", "src/main.rs");
+        let core = (
+            "call_once<(), tokio::runtime::blocking::task::{closure_env#0}<()>>",
+            "/rustc/1/library/core/src/ops/function.rs",
+        );
+        let registry = "/home/a/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f";
+        let task = format!("{registry}/tokio-1.54.1/src/runtime/task/mod.rs");
+        let task = ("poll<app::block_in_place::{async_fn_env#0}>", &*task);
+        assert_eq!(place(&[app, core, task]), Place::Poll);
+        let worker = "vendor/tokio/src/runtime/scheduler/multi_thread/worker.rs";
+        let in_place = ("block_in_place<app::main::{closure_env#0}, ()>", worker);
+        assert_eq!(place(&[app, core, in_place, task]), Place::MayBlock);
+        let blocking = r"C:\tokio-1.54.1\src\runtime\blocking\task.rs";
+        assert_eq!(place(&[app, ("poll<()>", blocking), task]), Place::MayBlock);
+        for other in ["tokio-util-0.7.1", "tokio-stream", "mytokio"] {
+            let file = format!("{registry}/{other}/src/task/local.rs");
+            assert_eq!(place(&[app, ("poll", &*file)]), Place::Elsewhere);
+        }
     }
 }
 
