@@ -270,6 +270,11 @@ fn what_goes_on_after_it_has_left_its_worker() {
                 thread::sleep(200 * MS);
             });
             task.await.expect("no panic");
+            let task = debug_async::spawn!(async {
+                tokio::task::block_in_place(|| thread::sleep(400 * MS));
+                thread::sleep(200 * MS);
+            });
+            task.await.expect("no panic");
         });
         run.expect(&[]);
     });

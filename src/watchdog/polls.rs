@@ -145,7 +145,7 @@ impl Polls {
                     // Whoever ends the poll meanwhile waits, to see if it is told.
                     let _mind = level.taken();
                     let live = known.sample(slot, level, age, sampling);
-                    if live.is_some() || holds_others_up(slot, &record, stands_still) {
+                    if holds_others_up(slot, &record, live.is_some(), stands_still) {
                         known.tell(slot, level, age, live, &record);
                     }
                 }
@@ -154,12 +154,18 @@ impl Polls {
     }
 }
 
-/// Whether a thread that cannot be looked into has not left its worker to another, by
-/// `block_in_place`. If that is not known, the poll tells when it ends.
-fn holds_others_up(slot: &Slot, record: &Record, stands_still: &dyn Fn(Worker) -> bool) -> bool {
+/// Whether a thread has not left its worker to another, by `block_in_place`. If that is
+/// not known, its stack may show it; if there is none, the poll tells when it ends.
+fn holds_others_up(
+    slot: &Slot,
+    record: &Record,
+    is_seen: bool,
+    stands_still: &dyn Fn(Worker) -> bool,
+) -> bool {
     match slot.worker() {
-        Some(worker) => stands_still(worker),
-        None => record.object() == Object::Root,
+        Some(worker) if worker.index.is_some() => stands_still(worker),
+        Some(_) => is_seen,
+        None => is_seen || record.object() == Object::Root,
     }
 }
 
