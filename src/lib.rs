@@ -89,7 +89,7 @@
 //! [`sample_signal`](config::Config::sample_signal)), so the report names the line that blocked, also of tasks
 //! that are not tracked, and of polls that never end. The watchdog's thread is there
 //! while such a runtime or poll is, in debug mode only. It looks 50 times a second while
-//! nothing is at work and 80 times at most, less often where
+//! nothing is at work and some 80 times else, less often where
 //! [`slow_poll`](config::Config::slow_poll) is longer than 100 ms and more often where it
 //! is shorter. Most of what it costs is to wake up: 0.2 to 0.3 % of one core with 2
 //! workers, or 8 and 20 blocking threads, or 16 and 200, while most of them wait; with 2
