@@ -16,6 +16,7 @@ pub mod profile;
 pub mod results;
 pub mod server;
 pub mod stats;
+pub mod stream;
 
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ pub fn as_child(args: &[&str]) -> bool {
         ["spin", arm, case] => with_arm!(arm, loops::spin, case, Duration::from_secs(2)),
         ["memory-child", arm] => with_arm!(arm, memory::serve),
         ["instructions-child", arm, what] => with_arm!(arm, instructions::serve, what),
+        ["stream-child", arm] => stream::serve(arm),
         ["server-child", arm] => server::serve(arm),
         _ => return false,
     }

@@ -6,10 +6,13 @@ use std::process::Command;
 use std::time::Instant;
 
 use debug_async_benches::results::{self, Section};
-use debug_async_benches::{asyncio, capture, instructions, machine, memory, overhead, server};
+use debug_async_benches::{
+    asyncio, capture, instructions, machine, memory, overhead, server, stream,
+};
 
-const PARTS: [&str; 6] = [
+const PARTS: [&str; 7] = [
     "overhead",
+    "stream",
     "capture",
     "instructions",
     "memory",
@@ -43,6 +46,7 @@ fn run(part: &str) -> Section {
     let start = Instant::now();
     let section = match part {
         "overhead" => overhead::run(&program, build_unstable(&program).as_deref()),
+        "stream" => stream::run(&program),
         "capture" => capture::run(),
         "instructions" => instructions::run(&program),
         "memory" => memory::run(&program),
