@@ -52,6 +52,13 @@ const SHORT: &str = r#"{"id":4711,"name":"a row","price":12.5,"tags":["new","in 
 pub fn serve(arm: &str) {
     let runtime = Flavor::Current.builder().build().expect("a runtime");
     let is_bare = arm == "bare";
+    // Debug mode has threads of its own, and so has a program; `malloc` takes its locks as
+    // soon as there is a second one. That is not the stream's doing.
+    std::thread::spawn(|| {
+        loop {
+            std::thread::park();
+        }
+    });
     child::serve(|case| {
         let took = runtime.block_on(async {
             match (case, is_bare) {
