@@ -62,8 +62,10 @@ impl Watch {
         self.0.as_ref()
     }
 
-    /// Polls through `poll`, in debug mode with a waker of ours.
-    #[inline]
+    /// Polls through `poll`, in debug mode with a waker of ours. Always inlined: stacks
+    /// have an end, and in a build without optimisation every tracked future would put
+    /// one frame more on them.
+    #[inline(always)]
     pub(crate) fn poll<R>(
         &mut self,
         cx: &mut Context<'_>,
