@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::panic::Location;
 #[cfg(feature = "stream")]
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{ExitCode, Termination};
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,25 +122,28 @@ fn run<R: Runs, F: Future>(
     let output = {
         // Dropped before `ending`, and so are the tasks that it leaves.
         let runtime = runtime;
-        closing_streams(&runtime, || runtime.run(limit, body, name, at))
+        #[cfg(feature = "stream")]
+        let _closing = Closing(&runtime);
+        runtime.run(limit, body, name, at)
     };
     drop(ending);
     (output, scope)
 }
 
-/// Calls `run`, and closes the streams that are left, also if it panics.
+/// Closes the streams that are left when it is dropped: also when main panics. No
+/// frame of its own is around main, as one that catches would be.
 #[cfg(feature = "stream")]
-fn closing_streams<R: Runs, T>(runtime: &R, run: impl FnOnce() -> T) -> T {
-    let result = catch_unwind(AssertUnwindSafe(run));
-    if stream::has_open(runtime.handle().id()) {
-        runtime.run_quietly(stream::shutdown_streams());
-    }
-    result.unwrap_or_else(|payload| resume_unwind(payload))
-}
+struct Closing<'a, R: Runs>(&'a R);
 
-#[cfg(not(feature = "stream"))]
-fn closing_streams<R, T>(_: &R, run: impl FnOnce() -> T) -> T {
-    run()
+#[cfg(feature = "stream")]
+impl<R: Runs> Drop for Closing<'_, R> {
+    fn drop(&mut self) {
+        if stream::has_open(self.0.handle().id()) {
+            // A runtime that a task has shut down by its panic does not run again.
+            let close = AssertUnwindSafe(|| self.0.run_quietly(stream::shutdown_streams()));
+            let _ = catch_unwind(close);
+        }
+    }
 }
 
 /// The findings that are denied, as a line to read, if there are any: those of the
