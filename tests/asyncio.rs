@@ -47,6 +47,9 @@ examples! {
     concurrency_and_multithreading: "asyncio/concurrency_and_multithreading";
     running_blocking_code: "asyncio/running_blocking_code";
     logging: "asyncio/logging";
+    logging_json: "asyncio/logging_json";
+    logging_non_blocking: "asyncio/logging_non_blocking";
+    logging_one_subscriber: "asyncio/logging_one_subscriber";
     detect_never_awaited: "asyncio/detect_never_awaited";
     detect_never_retrieved: "asyncio/detect_never_retrieved";
     generators_close: "asyncio/generators_close";
@@ -110,18 +113,31 @@ type Told = (String, String, u32);
 
 /// ``WARN debug_async::slow_poll: one poll of task `hasher` took … (spawned at …)``
 fn told(line: &str, file: &str) -> Option<Told> {
-    let (level, rest) = line.split_once(" debug_async::")?;
-    let level = level.split_whitespace().last()?;
-    if !["ERROR", "WARN", "INFO", "DEBUG"].contains(&level) {
-        return None;
-    }
-    let (kind, message) = rest.split_once(": ")?;
+    let (kind, message) = match serde_json::from_str::<serde_json::Value>(line) {
+        Ok(event) => {
+            let kind = event["target"].as_str()?.strip_prefix("debug_async::")?;
+            let message = event["fields"]["message"].as_str()?;
+            (kind.to_owned(), message.to_owned())
+        }
+        Err(_) => kind_and_message(line)?,
+    };
     let name = message.split('`').nth(1).unwrap_or_default();
     // A panic has a place too, before that of its task.
     let place = format!("ed at {file}:");
     let line = message.rsplit_once(&place).map(|(_, rest)| rest);
     let line = line.and_then(|line| line.split(':').next()?.parse().ok());
-    Some((kind.to_owned(), name.to_owned(), line.unwrap_or(0)))
+    Some((kind, name.to_owned(), line.unwrap_or(0)))
+}
+
+fn kind_and_message(line: &str) -> Option<(String, String)> {
+    let (level, rest) = line.split_once(" debug_async::")?;
+    // The span that it belongs to stands in between.
+    let mut words = level.split_whitespace();
+    if !words.any(|word| ["ERROR", "WARN", "INFO", "DEBUG"].contains(&word)) {
+        return None;
+    }
+    let (kind, message) = rest.split_once(": ")?;
+    Some((kind.to_owned(), message.to_owned()))
 }
 
 // ----- headers ---------------------------------------------------------------------

@@ -8,6 +8,7 @@ pub mod asyncio;
 pub mod capture;
 pub mod child;
 pub mod instructions;
+pub mod io;
 pub mod loops;
 pub mod machine;
 pub mod memory;
@@ -40,6 +41,7 @@ pub fn as_child(args: &[&str]) -> bool {
         ["instructions-child", arm, what] => with_arm!(arm, instructions::serve, what),
         ["stream-child", arm] => stream::serve(arm),
         ["server-child", arm] => server::serve(arm),
+        ["io-child", arm] => io::serve(arm),
         _ => return false,
     }
     true

@@ -17,20 +17,20 @@
 //! main returns
 //! $ cargo run --example logging
 //! main returns
-//! 2026-11-22T17:46:47.591805Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:103:5) name="logging::lost" site="examples/asyncio/logging.rs:103:5" task.id=1 count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted"
-//! 2026-11-22T17:46:47.591877Z  INFO debug_async::pending_at_shutdown: 1 task was still pending at shutdown: task `logging::waiting` spawned at examples/asyncio/logging.rs:105:5 count=1 help="they were dropped where they stood: await their handles, or tell them to stop and wait for it, before main returns"
-//! 2026-11-22T17:46:48.307917Z  WARN debug_async::never_polled: future `logging::forgotten` was never polled, and was dropped (created at examples/asyncio/logging.rs:104:22) name="logging::forgotten" site="examples/asyncio/logging.rs:104:22" count=1 help="a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted"
+//! 2026-11-22T20:07:30.900742Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:104:5) name="logging::lost" site="examples/asyncio/logging.rs:104:5" task.id=1 count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted"
+//! 2026-11-22T20:07:30.909072Z  INFO debug_async::pending_at_shutdown: 1 task was still pending at shutdown: task `logging::waiting` spawned at examples/asyncio/logging.rs:106:5 count=1 help="they were dropped where they stood: await their handles, or tell them to stop and wait for it, before main returns"
+//! 2026-11-22T20:07:32.571336Z  WARN debug_async::never_polled: future `logging::forgotten` was never polled, and was dropped (created at examples/asyncio/logging.rs:105:22) name="logging::forgotten" site="examples/asyncio/logging.rs:105:22" count=1 help="a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted"
 //! $ ASYNC_DEBUG=1 cargo run --example logging
 //! main returns
-//! 2026-11-22T17:46:48.928907Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:103:5) name="logging::lost" site="examples/asyncio/logging.rs:103:5" task.id=1 polls=1 busy=3us age=4ms count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted" stack=
-//!     at logging::main (examples/asyncio/logging.rs:103:5)
-//!     at logging::main (examples/asyncio/logging.rs:94:10)
+//! 2026-11-22T20:07:33.630717Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:104:5) name="logging::lost" site="examples/asyncio/logging.rs:104:5" task.id=1 polls=1 busy=3us age=3ms count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted" stack=
+//!     at logging::main (examples/asyncio/logging.rs:104:5)
+//!     at logging::main (examples/asyncio/logging.rs:95:10)
 //!     (58 frames hidden; ASYNC_DEBUG_STACK=full shows all)
-//! 2026-11-22T17:46:48.929028Z  INFO debug_async::pending_at_shutdown: 1 task was still pending at shutdown: task `logging::waiting` (age 4ms, polls 1) spawned at examples/asyncio/logging.rs:105:5 count=1 help="they were dropped where they stood: await their handles, or tell them to stop and wait for it, before main returns"
-//! 2026-11-22T17:46:48.937215Z  WARN debug_async::never_polled: future `logging::forgotten` was never polled, and was dropped (created at examples/asyncio/logging.rs:104:22) name="logging::forgotten" site="examples/asyncio/logging.rs:104:22" polls=0 age=4ms count=1 help="a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted" stack=
-//!     at logging::forgotten (examples/asyncio/logging.rs:79:10)
-//!     at logging::main (examples/asyncio/logging.rs:104:22)
-//!     at logging::main (examples/asyncio/logging.rs:94:10)
+//! 2026-11-22T20:07:33.632673Z  INFO debug_async::pending_at_shutdown: 1 task was still pending at shutdown: task `logging::waiting` (age 3ms, polls 1) spawned at examples/asyncio/logging.rs:106:5 count=1 help="they were dropped where they stood: await their handles, or tell them to stop and wait for it, before main returns"
+//! 2026-11-22T20:07:33.649421Z  WARN debug_async::never_polled: future `logging::forgotten` was never polled, and was dropped (created at examples/asyncio/logging.rs:105:22) name="logging::forgotten" site="examples/asyncio/logging.rs:105:22" polls=0 age=3ms count=1 help="a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted" stack=
+//!     at logging::forgotten (examples/asyncio/logging.rs:80:10)
+//!     at logging::main (examples/asyncio/logging.rs:105:22)
+//!     at logging::main (examples/asyncio/logging.rs:95:10)
 //!     (58 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //! ```
 //!
@@ -38,9 +38,9 @@
 //!
 //! ```console
 //! $ RUST_LOG=debug_async=warn cargo run --example logging
-//! 2026-11-22T17:46:48.946997Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:103:5) name="logging::lost" site="examples/asyncio/logging.rs:103:5" task.id=1 count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted"
+//! 2026-11-22T20:07:33.663986Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:104:5) name="logging::lost" site="examples/asyncio/logging.rs:104:5" task.id=1 count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted"
 //! main returns
-//! 2026-11-22T17:46:49.475419Z  WARN debug_async::never_polled: future `logging::forgotten` was never polled, and was dropped (created at examples/asyncio/logging.rs:104:22) name="logging::forgotten" site="examples/asyncio/logging.rs:104:22" count=1 help="a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted"
+//! 2026-11-22T20:07:34.373914Z  WARN debug_async::never_polled: future `logging::forgotten` was never polled, and was dropped (created at examples/asyncio/logging.rs:105:22) name="logging::forgotten" site="examples/asyncio/logging.rs:105:22" count=1 help="a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted"
 //! ```
 //!
 //! `setLevel(logging.DEBUG)` adds what is good to know, and one kind can be switched
@@ -49,20 +49,21 @@
 //! ```console
 //! $ ASYNC_DEBUG=1 RUST_LOG=debug_async=debug,debug_async::never_polled=off cargo run --example logging
 //! main returns
-//! 2026-11-22T17:46:50.119040Z DEBUG debug_async::large_future: task `logging::large` is 20024 bytes large, spawned at examples/asyncio/logging.rs:106:17 name="logging::large" site="examples/asyncio/logging.rs:106:17" polls=0 age=123us count=1 help="it is moved as a whole: `Box::pin` the large future it awaits, or keep the large value it holds across an await on the heap" stack=
-//!     at logging::main (examples/asyncio/logging.rs:106:17)
-//!     at logging::main (examples/asyncio/logging.rs:94:10)
+//! 2026-11-22T20:07:34.889338Z DEBUG debug_async::large_future: task `logging::large` is 20024 bytes large, spawned at examples/asyncio/logging.rs:107:17 name="logging::large" site="examples/asyncio/logging.rs:107:17" polls=0 age=140us count=1 help="it is moved as a whole: `Box::pin` the large future it awaits, or keep the large value it holds across an await on the heap" stack=
+//!     at logging::main (examples/asyncio/logging.rs:107:17)
+//!     at logging::main (examples/asyncio/logging.rs:95:10)
 //!     (58 frames hidden; ASYNC_DEBUG_STACK=full shows all)
-//! 2026-11-22T17:46:50.119572Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:103:5) name="logging::lost" site="examples/asyncio/logging.rs:103:5" task.id=1 polls=1 busy=842ns age=637us count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted" stack=
-//!     at logging::main (examples/asyncio/logging.rs:103:5)
-//!     at logging::main (examples/asyncio/logging.rs:94:10)
+//! 2026-11-22T20:07:34.889787Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:104:5) name="logging::lost" site="examples/asyncio/logging.rs:104:5" task.id=1 polls=1 busy=2us age=2ms count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted" stack=
+//!     at logging::main (examples/asyncio/logging.rs:104:5)
+//!     at logging::main (examples/asyncio/logging.rs:95:10)
 //!     (58 frames hidden; ASYNC_DEBUG_STACK=full shows all)
-//! 2026-11-22T17:46:50.119687Z  INFO debug_async::pending_at_shutdown: 1 task was still pending at shutdown: task `logging::waiting` (age 6ms, polls 1) spawned at examples/asyncio/logging.rs:105:5 count=1 help="they were dropped where they stood: await their handles, or tell them to stop and wait for it, before main returns"
+//! 2026-11-22T20:07:34.889916Z  INFO debug_async::pending_at_shutdown: 1 task was still pending at shutdown: task `logging::waiting` (age 2ms, polls 1) spawned at examples/asyncio/logging.rs:106:5 count=1 help="they were dropped where they stood: await their handles, or tell them to stop and wait for it, before main returns"
 //! ```
 //!
 //! Python's page warns that network logging can block the event loop. A subscriber
 //! that blocks does not hold up a worker here, as far as reports go: they are made
-//! on a thread of their own.
+//! on a thread of their own. `logging_non_blocking` has a file and the network,
+//! `logging_json` JSON, `logging_one_subscriber` the application's own logs.
 //!
 //! [page]: https://docs.python.org/3/library/asyncio-dev.html#logging
 

@@ -7,16 +7,17 @@ use std::time::Instant;
 
 use debug_async_benches::results::{self, Section};
 use debug_async_benches::{
-    asyncio, capture, instructions, machine, memory, overhead, server, stream,
+    asyncio, capture, instructions, io, machine, memory, overhead, server, stream,
 };
 
-const PARTS: [&str; 7] = [
+const PARTS: [&str; 8] = [
     "overhead",
     "stream",
     "capture",
     "instructions",
     "memory",
     "server",
+    "io",
     "asyncio",
 ];
 
@@ -51,6 +52,7 @@ fn run(part: &str) -> Section {
         "instructions" => instructions::run(&program),
         "memory" => memory::run(&program),
         "server" => server::run(&program),
+        "io" => io::run(&program),
         _ => asyncio::run(),
     };
     eprintln!("… {:.0} s", start.elapsed().as_secs_f64());
