@@ -74,6 +74,8 @@
 //! [`buffered()`](io::TrackedIo::buffered),
 //! [`expected()`](future::TrackFuture::expected).
 //!
+//! [`from_asyncio`] sets asyncio's page "Developing with asyncio" beside this.
+//!
 //! # Async cleanup
 //!
 //! Beside the finding of mistakes there is one thing that asyncio has and Rust lacks:
@@ -250,6 +252,9 @@ pub mod prelude {
     #[cfg(feature = "stream")]
     pub use crate::stream::TrackStream as _;
 }
+
+#[doc = include_str!("../docs/from-asyncio.md")]
+pub mod from_asyncio {}
 
 #[doc(hidden)]
 pub mod __private;

@@ -70,6 +70,18 @@ fn every_example_of_the_page_is_run() {
     assert_eq!(there, tested);
 }
 
+#[test]
+fn the_page_names_every_example() {
+    let page = std::fs::read_to_string(root().join("docs/from-asyncio.md")).expect("a page");
+    let names = EXAMPLES
+        .iter()
+        .filter_map(|path| path.strip_prefix("asyncio/"));
+    let missing: Vec<&str> = names
+        .filter(|name| !page.contains(&format!("`{name}`")))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 // ----- reports ---------------------------------------------------------------------
 
 /// Each mode gives the reports that are marked with it, and no other; and what the

@@ -5,7 +5,7 @@
 //! use tokio::io::{AsyncWriteExt, BufWriter};
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
-//! # let socket = tokio::io::duplex(64).0;
+//! # let (socket, _client) = tokio::io::duplex(64);
 //! let mut writer = BufWriter::new(socket).tracked();
 //! writer.write_all(b"hello").await?;
 //! writer.flush().await?; // without this, `unflushed_io`
@@ -97,7 +97,7 @@ impl<T> TrackedIo<T> {
     /// use tokio::io::{AsyncWriteExt, BufWriter};
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
-    /// # let socket = tokio::io::duplex(64).0;
+    /// # let (socket, _client) = tokio::io::duplex(64);
     /// // Best effort: the last line may get lost.
     /// let mut log = BufWriter::new(socket).tracked().buffered(false);
     /// log.write_all(b"bye\n").await?;
