@@ -67,6 +67,9 @@ kinds! {
     /// A task waits, and nobody is left who can wake it: a future in it returned
     /// `Pending` and did not keep its waker, or somebody threw it away.
     LostWaker, "lost_waker", WARN;
+    /// A future was woken and is not polled, although its task is: whatever waits for
+    /// what it was given waits for ever (a futurelock).
+    Starved, "starved", WARN;
     /// A future was polled again after it had completed; a stream panicked when it was
     /// polled again after its end.
     PolledAfterCompletion, "polled_after_completion", WARN;

@@ -49,6 +49,7 @@
 //! | `blocked` | WARN | debug | a poll has been running for 1 s, and still is; with the line that blocks |
 //! | `slow_drop` | WARN | debug | dropping a future took 100 ms or more |
 //! | `lost_waker` | WARN | debug | a task waits, and nobody is left who can wake it |
+//! | `starved` | WARN | debug | a future was woken and has not been polled for 2 s, although its task has (a futurelock); with what both wait in |
 //! | `polled_after_completion` | WARN | debug | a future was polled again after it was ready; a stream panicked when it was polled again after its end |
 //! | `span_across_await` | WARN | debug | a `tracing` span was left entered across an await |
 //! | `large_future` | DEBUG | debug | a future of 16 KiB or more was spawned |

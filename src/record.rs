@@ -7,7 +7,7 @@
 use std::any::type_name;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -92,7 +92,7 @@ pub(crate) enum Step {
 
 /// What has been said of a thing, by whichever thread.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Flag(u8);
+pub(crate) struct Flag(u16);
 
 impl Flag {
     /// The user said that it may be dropped unpolled.
@@ -138,7 +138,7 @@ pub(crate) struct Record {
     type_name: fn() -> &'static str,
     object: Object,
     steps: [AtomicBool; 4],
-    flags: AtomicU8,
+    flags: AtomicU16,
     end: OnceBox<End>,
     detail: Option<Box<Detail>>,
 }
@@ -157,6 +157,8 @@ pub(crate) struct Debugged {
     pub(crate) created_in: AtomicU64,
     /// The same of its last poll.
     pub(crate) polled_in: AtomicU64,
+    /// Under what it was polled last.
+    pub(crate) under: AtomicUnder,
     /// When its last poll began.
     pub(crate) last_polled: AtomicTick,
     /// Where it waits.
@@ -181,6 +183,42 @@ pub(crate) struct Debugged {
     waited: AtomicU64,
     /// A threshold of its own for slow polls, in nanoseconds; zero: none.
     slow_ok: AtomicU64,
+}
+
+/// What stands for the task in which something is polled: the task itself, or the
+/// outermost tracked thing on the way to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Under {
+    /// Zero: it was not polled yet.
+    pub(crate) number: u64,
+    /// Where the registry keeps it, while it is alive.
+    pub(crate) place: u64,
+}
+
+/// Written by who polls, one at a time; who reads checks the place by the number.
+#[derive(Debug, Default)]
+pub(crate) struct AtomicUnder {
+    number: AtomicU64,
+    place: AtomicU64,
+}
+
+impl AtomicUnder {
+    #[inline]
+    pub(crate) fn number(&self) -> u64 {
+        self.number.load(Relaxed)
+    }
+
+    pub(crate) fn load(&self) -> Under {
+        Under {
+            number: self.number(),
+            place: self.place.load(Relaxed),
+        }
+    }
+
+    pub(crate) fn store(&self, under: Under) {
+        self.place.store(under.place, Relaxed);
+        self.number.store(under.number, Relaxed);
+    }
 }
 
 // A record is only ever changed through atomics and cells that are set once, so no panic
@@ -252,7 +290,7 @@ impl Record {
             type_name,
             object,
             steps: [const { AtomicBool::new(false) }; 4],
-            flags: AtomicU8::new(0),
+            flags: AtomicU16::new(0),
             end: OnceBox::new(),
             detail,
         }
@@ -360,6 +398,7 @@ impl Debugged {
             number: next_number(),
             created_in: AtomicU64::new(0),
             polled_in: AtomicU64::new(0),
+            under: AtomicUnder::default(),
             last_polled: AtomicTick::new(),
             tracker: Tracker::new(scope.settings().await_stacks),
             created,

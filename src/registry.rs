@@ -107,6 +107,16 @@ pub(crate) fn at(place: u64) -> Option<Arc<Record>> {
     shard(index).get(key).map(Arc::clone)
 }
 
+/// Shows every living record to `look`, which runs under a lock and must only look at
+/// it, or keep it.
+pub(crate) fn each(mut look: impl FnMut(&Arc<Record>)) {
+    for index in 0..SHARDS {
+        for (_, record) in &*shard(index) {
+            look(record);
+        }
+    }
+}
+
 /// Every living record that `wanted` says yes to. `wanted` runs under a lock and
 /// must only look at the record.
 pub(crate) fn select(wanted: impl Fn(&Record) -> bool) -> Vec<Arc<Record>> {

@@ -14,18 +14,16 @@
 //! [`Owner::outlook`](crate::waker::Owner::outlook).
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{self, Tick};
 use crate::record::{Debugged, Flag, Object, Record, Step};
 use crate::registry;
 use crate::report::{self, Report, ReportKind};
-use crate::waker::Outlook;
+use crate::waker::{Outlook, Owner};
 
 const KIND: ReportKind = ReportKind::LostWaker;
-
-/// How long after it was first seen to be lost it must still be.
-const AGAIN: Duration = Duration::from_secs(1);
 
 /// A task that was lost when it was last looked at.
 struct Suspect {
@@ -33,41 +31,34 @@ struct Suspect {
     told: bool,
 }
 
-/// Looks through the tasks, every so often, as long as the process runs.
-pub(crate) fn watch_the_living() {
-    static WATCHED: std::sync::Once = std::sync::Once::new();
-    WATCHED.call_once(|| {
-        let mut suspects = HashMap::new();
-        report::every(AGAIN, move || {
-            let start = clock::now();
-            look(&mut suspects);
-            // A hundredth of one core at most, however much is alive.
-            Some(AGAIN.max(start.elapsed() * 100))
-        });
-    });
-}
+/// Those that were lost at the last look, by their numbers.
+#[derive(Default)]
+pub(super) struct Suspects(HashMap<u64, Suspect>);
 
-fn look(suspects: &mut HashMap<u64, Suspect>) {
-    let mut before = std::mem::take(suspects);
-    let mut parked = None;
-    for record in registry::select(is_lost) {
-        let Some(debug) = record.debug() else {
-            continue;
-        };
-        let polls = polls(debug);
-        let mut told = false;
-        let seen = before.remove(&debug.number);
-        if let Some(seen) = seen.filter(|seen| seen.polls == polls) {
-            told = seen.told;
-            let parked = parked.get_or_insert_with(Parked::collect);
-            if !told && !parked.is_part_of(debug) {
-                report::raise(KIND, Some(record.site()), &record.scope(), || {
-                    make(&record, debug)
-                });
-                told = true;
+impl Suspects {
+    /// These are lost at this one.
+    pub(super) fn judge(&mut self, lost: &[Arc<Record>]) {
+        let mut before = std::mem::take(&mut self.0);
+        let mut parked = None;
+        for record in lost {
+            let Some(debug) = record.debug() else {
+                continue;
+            };
+            let polls = polls(debug);
+            let mut told = false;
+            let seen = before.remove(&debug.number);
+            if let Some(seen) = seen.filter(|seen| seen.polls == polls) {
+                told = seen.told;
+                let parked = parked.get_or_insert_with(Parked::collect);
+                if !told && !parked.is_part_of(debug) {
+                    report::raise(KIND, Some(record.site()), &record.scope(), || {
+                        make(record, debug)
+                    });
+                    told = true;
+                }
             }
+            self.0.insert(debug.number, Suspect { polls, told });
         }
-        suspects.insert(debug.number, Suspect { polls, told });
     }
 }
 
@@ -75,19 +66,14 @@ fn polls(debug: &Debugged) -> u64 {
     debug.tracker.owner().map_or(0, |owner| owner.polls())
 }
 
-fn is_lost(record: &Record) -> bool {
-    let is_task = matches!(record.object(), Object::Task | Object::LocalTask);
-    let may_be = is_task && !record.has(Step::Done) && !record.is(Flag::ABORTED);
-    if !may_be || is_pending_itself(record.type_name()) {
-        return false;
-    }
-    let Some(debug) = record.debug() else {
-        return false;
-    };
-    debug.tracker.owner().is_some_and(|owner| {
-        // Polled at all, since it is there.
-        !owner.is_polling() && owner.outlook() == Outlook::Lost && !debug.scope.is_ending()
-    })
+/// Whether something that was polled, is not being polled and is not done is a task
+/// that nobody can wake.
+pub(super) fn is_lost(record: &Record, debug: &Debugged, owner: &Owner) -> bool {
+    matches!(record.object(), Object::Task | Object::LocalTask)
+        && owner.outlook() == Outlook::Lost
+        && !record.is(Flag::ABORTED)
+        && !debug.scope.is_ending()
+        && !is_pending_itself(record.type_name())
 }
 
 /// Nobody spawns one of these by mistake.

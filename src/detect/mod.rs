@@ -6,6 +6,7 @@ pub(crate) mod blocking_pool_full;
 pub(crate) mod cleanup_failed;
 pub(crate) mod excuse;
 pub(crate) mod large_future;
+pub(crate) mod living;
 pub(crate) mod lost_waker;
 pub(crate) mod never_polled;
 #[cfg(feature = "stream")]
@@ -19,6 +20,7 @@ pub(crate) mod slow_drop;
 pub(crate) mod slow_io;
 pub(crate) mod slow_poll;
 pub(crate) mod span_across_await;
+pub(crate) mod starved;
 #[cfg(feature = "stream")]
 pub(crate) mod stream_not_closed;
 #[cfg(feature = "io")]

@@ -16,8 +16,7 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::mode::Scope;
-use crate::record::{Flag, Object, Record, Step};
-use crate::registry;
+use crate::record::{Debugged, Flag, Object, Record, Step};
 use crate::report::{self, Deferred, Report, ReportKind, Until};
 use crate::stack::{self, Captured, Frame};
 
@@ -72,42 +71,25 @@ pub(crate) fn refused(record: &Arc<Record>, scope: &Arc<Scope>) {
     });
 }
 
-/// Looks through what is alive, every so often, as long as the process runs.
-pub(crate) fn watch_the_living() {
-    static WATCHED: std::sync::Once = std::sync::Once::new();
-    WATCHED.call_once(|| {
-        report::every(GRACE, || {
-            let start = clock::now();
-            find_forgotten();
-            // A hundredth of one core at most, however much is alive.
-            Some(GRACE.max(start.elapsed() * 100))
-        });
-    });
-}
-
-fn find_forgotten() {
-    let forgotten = registry::select(|record| {
-        record.debug().is_some_and(|debug| {
-            let long = debug.scope.settings().never_polled_after;
-            may_be_forgotten(record) && debug.age() >= long
-        })
-    });
+/// These live, and may have been forgotten.
+pub(super) fn judge(forgotten: &[Arc<Record>]) {
     for record in forgotten {
         if record.set(Flag::SAID_UNPOLLED) {
-            let make = || make(&record, "although it has been there for a while");
+            let make = || make(record, "although it has been there for a while");
             report::raise(KIND, Some(record.site()), &record.scope(), make);
         }
     }
 }
 
-fn may_be_forgotten(record: &Record) -> bool {
+/// Whether something that lives and was not polled may have been forgotten.
+pub(super) fn may_be_forgotten(record: &Record, debug: &Debugged) -> bool {
     let known = [Flag::DISCARDED, Flag::ABORTED, Flag::SAID_UNPOLLED];
     // A blocking task that has not begun waits for a thread, which is another
     // finding.
     !matches!(record.object(), Object::Root | Object::BlockingTask)
-        && !record.has(Step::Polled)
         && !record.site().polled()
         && !known.into_iter().any(|flag| record.is(flag))
+        && debug.age() >= debug.scope.settings().never_polled_after
 }
 
 fn make_refused(record: &Record) -> Report {

@@ -114,6 +114,10 @@ impl<F> TrackedFuture<F> {
     /// [`pending`](std::future::pending) does: a task that is there to be aborted, or to
     /// keep something alive, is not reported as `lost_waker` while it awaits this.
     ///
+    /// And that it may rest: kept for later, it is not reported as `starved` although it
+    /// was woken and is not polled. (What is in it is polled with it, or not at all, and
+    /// needs no word of its own.)
+    ///
     /// ```
     /// use std::future::pending;
     /// use debug_async::prelude::*;

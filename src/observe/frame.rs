@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{self, Tick};
-use crate::record::{Record, Step};
+use crate::record::{Record, Step, Under};
 use crate::watchdog::{self, Showing, Untold};
 
 /// What is known of the innermost poll or drop in progress.
@@ -29,6 +29,8 @@ pub(super) struct Within {
     depth: u32,
     /// The number of the thing whose poll it is; zero: none.
     number: u64,
+    /// What stands for the task.
+    under: Under,
 }
 
 thread_local! {
@@ -46,6 +48,10 @@ impl Within {
         lenient: false,
         depth: 0,
         number: 0,
+        under: Under {
+            number: 0,
+            place: 0,
+        },
     };
 }
 
@@ -85,6 +91,7 @@ fn pass_on(told: Duration, span_told: bool) {
 /// there is anything to tell.
 pub(super) struct Frame {
     around: Within,
+    under: Under,
     start: Tick,
     showing: Option<Showing>,
     ended: bool,
@@ -94,15 +101,24 @@ impl Frame {
     /// A poll begins, of the thing with this number that the registry keeps at
     /// `place`. `lenient`: it may take longer than others.
     #[inline]
-    pub(super) fn enter(number: u64, place: u64, lenient: bool) -> Frame {
+    pub(super) fn enter(number: u64, place: u64, is_task: bool, lenient: bool) -> Frame {
+        let itself = Under { number, place };
+        let under = |around: Within| {
+            if is_task || around.under.number == 0 {
+                itself
+            } else {
+                around.under
+            }
+        };
         let around = update(|around| Within {
             depth: around.depth + 1,
             number,
+            under: under(around),
             lenient: lenient || around.lenient,
             may_block: around.may_block,
             ..Within::NOTHING
         });
-        let lenient = lenient || around.lenient;
+        let (under, lenient) = (under(around), lenient || around.lenient);
         let start = clock::tick();
         let slot = if around.may_block {
             None
@@ -112,6 +128,7 @@ impl Frame {
         let outermost = around.depth == 0;
         Frame {
             around,
+            under,
             start,
             showing: slot.map(|slot| Showing::begin(slot, start, place, outermost, lenient)),
             ended: false,
@@ -128,6 +145,7 @@ impl Frame {
         });
         Frame {
             around,
+            under: Under::default(),
             start: clock::tick(),
             showing: None,
             ended: false,
@@ -172,6 +190,12 @@ impl Frame {
     /// The number of the thing in whose poll this one is; zero: none.
     pub(super) fn around(&self) -> u64 {
         self.around.number
+    }
+
+    /// What stands for the task in which it is.
+    #[inline]
+    pub(super) fn under(&self) -> Under {
+        self.under
     }
 
     pub(super) fn start(&self) -> Tick {

@@ -21,7 +21,7 @@ use tracing::span::Id;
 use self::frame::Frame;
 use crate::clock::{self, Tick};
 use crate::detect::{
-    lost_waker, never_polled, pending_at_shutdown, polled_after_completion, slow_drop, slow_poll,
+    living, never_polled, pending_at_shutdown, polled_after_completion, slow_drop, slow_poll,
     span_across_await,
 };
 use crate::dump;
@@ -179,11 +179,8 @@ fn began(record: &Arc<Record>) {
     if let Some(debug) = record.debug() {
         debug.created_in.store(frame::current(), Relaxed);
         registry::enter(record);
-        never_polled::watch_the_living();
+        living::watch();
         dump::listen(debug.scope.settings());
-        if record.object().is_task() {
-            lost_waker::watch_the_living();
-        }
         clock::prepare();
         // Taking a stack is our doing: the poll that creates is not blamed for it.
         frame::allow(debug.created.elapsed());
@@ -214,8 +211,12 @@ impl<R: Deref<Target = Record>> Polling<R> {
         let span = span_across_await::current_span();
         debug.poll_begins();
         let place = registry::place(debug);
-        let frame = Frame::enter(debug.number, place, debug.has_own_threshold());
+        let is_task = record.object() != Object::Future;
+        let frame = Frame::enter(debug.number, place, is_task, debug.has_own_threshold());
         debug.polled_in.store(frame.around(), Relaxed);
+        if debug.under.number() != frame.under().number {
+            debug.under.store(frame.under());
+        }
         debug.last_polled.store(frame.start());
         Polling {
             record,

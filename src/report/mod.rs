@@ -28,9 +28,11 @@ mod limit;
 mod live;
 mod reporter;
 mod sink;
+mod wait;
 
 pub use self::hook::{Hook, set_hook, take_hook};
 pub use self::live::Doing;
+pub use self::wait::Wait;
 pub use crate::kind::ReportKind;
 pub use crate::stack::{Frame, Stack};
 
@@ -98,6 +100,8 @@ pub struct Report {
     live: Option<Live>,
     blocked_at: Option<Frame>,
     blocked_in: Option<String>,
+    waiting: Vec<(String, Captured)>,
+    waits: Vec<Wait>,
     /// Of something that was reported before, and is not another such thing.
     again: bool,
     scope: Arc<Scope>,
@@ -129,6 +133,8 @@ impl Report {
             live: None,
             blocked_at: None,
             blocked_in: None,
+            waiting: Vec::new(),
+            waits: Vec::new(),
             again: false,
             scope: Arc::clone(scope),
             context: Context::current(),
@@ -207,6 +213,14 @@ impl Report {
     /// What was seen while it happened.
     pub(crate) fn seen_live(mut self, live: Live) -> Report {
         self.live = Some(live);
+        self
+    }
+
+    /// Whose wait it is, for the beginning of a line, and where it is.
+    pub(crate) fn waits(mut self, of: impl Into<String>, stack: Captured) -> Report {
+        if stack != Captured::NONE {
+            self.waiting.push((of.into(), stack));
+        }
         self
     }
 
@@ -312,6 +326,11 @@ impl Report {
         self.live?.doing
     }
 
+    /// Where what it is about waits, or waited, if that was seen.
+    pub fn waits_in(&self) -> &[Wait] {
+        &self.waits
+    }
+
     /// The stack of the thread while it was blocked, if it was seen; else that of the
     /// creation, or of the panic. Taken in debug mode.
     pub fn stack(&self) -> Option<&Stack> {
@@ -337,6 +356,9 @@ impl Report {
         if self.stack.is_none() {
             self.stack = self.captured.resolve(mode);
         }
+        let waiting = std::mem::take(&mut self.waiting).into_iter();
+        self.waits
+            .extend(waiting.map(|(of, stack)| Wait::resolve(of, stack)));
     }
 
     /// ``app::work (src/main.rs:12:5), in `std::thread::sleep` ``
@@ -376,6 +398,11 @@ impl fmt::Display for Report {
             .collect();
         if !facts.is_empty() {
             write!(f, "\n  {}", facts.join(", "))?;
+        }
+        for wait in &self.waits {
+            for line in wait.to_string().lines() {
+                write!(f, "\n  {line}")?;
+            }
         }
         if !self.help.is_empty() {
             write!(f, "\n  help: {}", self.help)?;

@@ -58,6 +58,7 @@ fn event(report: &Report, span: &tracing::Span) {
                 task.id = report.task_id().map(tracing::field::display),
                 task.name = report.task_name(),
                 blocked_at = report.blocked_place(),
+                waits_in = waits(report),
                 elapsed = report.elapsed().map(|elapsed| display(clock::human(elapsed))),
                 polls = report.polls(),
                 items = report.items(),
@@ -83,6 +84,12 @@ fn event(report: &Report, span: &tracing::Span) {
         };
     }
     with_target!(report.kind(), by_level);
+}
+
+fn waits(report: &Report) -> Option<String> {
+    let waits = report.waits_in().iter().map(|wait| wait.to_string());
+    let waits: Vec<String> = waits.collect();
+    (!waits.is_empty()).then(|| format!("\n{}", waits.join("\n")).replace('\n', "\n    "))
 }
 
 /// A stack that stands apart from the line that it follows.

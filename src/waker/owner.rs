@@ -11,6 +11,7 @@ use super::slot::Slot;
 use super::sync::{Arc, AtomicU64, AtomicUsize, Mutex, MutexGuard};
 use super::wake::{By, Leaf, News, Woken, this_thread};
 use crate::clock::AtomicTick;
+use crate::stack::Captured;
 
 /// It was woken in its own poll, by the thread that polls it.
 const BY_ITSELF: u64 = 1;
@@ -38,7 +39,7 @@ pub(crate) struct Owner {
     by_another: AtomicU64,
     /// The clones that are listed. The lock is held to put one in, to take one out
     /// and to copy them, never while a waker of anybody's is called.
-    leaves: Mutex<Slab<Leaf>>,
+    leaves: Mutex<Leaves>,
     /// The clones that are counted: those under the parent's waker in `slot`, and
     /// the number of those under others.
     slot: Slot,
@@ -46,6 +47,13 @@ pub(crate) struct Owner {
     /// Where clones are counted while older ones occupy `slot`. Emptied with the
     /// future, since a link holds its owner.
     other: Mutex<Option<Arc<Link>>>,
+}
+
+struct Leaves {
+    listed: Slab<Leaf>,
+    /// The one that was woken first since a poll began, and is gone with its wake: the
+    /// number of that poll, and where it waited.
+    woken: (u64, Captured),
 }
 
 /// What is to be expected of a future that is not being polled and not done.
@@ -80,7 +88,10 @@ impl Owner {
             woken_by: AtomicU64::new(0),
             by_itself: AtomicU64::new(0),
             by_another: AtomicU64::new(0),
-            leaves: Mutex::new(Slab::new()),
+            leaves: Mutex::new(Leaves {
+                listed: Slab::new(),
+                woken: (0, Captured::NONE),
+            }),
             slot: Slot::new(),
             elsewhere: AtomicUsize::new(0),
             other: Mutex::new(None),
@@ -100,13 +111,21 @@ impl Owner {
     /// The leaves it waits on, if they are listed. In no order.
     pub(crate) fn leaves(&self) -> Vec<Leaf> {
         let leaves = lock(&self.leaves);
-        leaves.iter().map(|(_, leaf)| *leaf).collect()
+        leaves.listed.iter().map(|(_, leaf)| *leaf).collect()
+    }
+
+    /// Where it waited when it was first woken since its last poll began, if that leaf
+    /// was listed, and gone with the wake. (A leaf that is woken and stays is still
+    /// among [`leaves`](Owner::leaves).)
+    pub(crate) fn woken_in(&self) -> Option<Captured> {
+        let (poll, stack) = lock(&self.leaves).woken;
+        (poll == self.polls() && stack != Captured::NONE).then_some(stack)
     }
 
     /// How many clones of its waker are alive.
     pub(crate) fn clones(&self) -> usize {
         let counted = self.slot.clones() + self.elsewhere.load(Acquire);
-        counted + lock(&self.leaves).len()
+        counted + lock(&self.leaves).listed.len()
     }
 
     /// The first wake since its last poll began.
@@ -199,7 +218,7 @@ impl Owner {
     /// Lists a clone, and gives its key.
     #[inline]
     pub(super) fn enter(&self, leaf: Leaf) -> usize {
-        let mut leaves = lock(&self.leaves);
+        let leaves = &mut lock(&self.leaves).listed;
         if leaves.capacity() == 0 {
             // Most wait on one leaf.
             leaves.reserve_exact(1);
@@ -207,10 +226,16 @@ impl Owner {
         leaves.insert(leaf)
     }
 
-    /// Takes it off the list.
+    /// Takes it off the list. `woken`: the number of the poll after whose beginning it
+    /// was woken; zero if it was not.
     #[inline]
-    pub(super) fn leave(&self, key: usize) {
-        lock(&self.leaves).try_remove(key);
+    pub(super) fn leave(&self, key: usize, woken: u64) {
+        let mut leaves = lock(&self.leaves);
+        if let Some(leaf) = leaves.listed.try_remove(key)
+            && woken > leaves.woken.0
+        {
+            leaves.woken = (woken, leaf.stack);
+        }
     }
 
     #[inline]

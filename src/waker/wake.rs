@@ -23,6 +23,13 @@ pub(crate) struct Leaf {
     pub(crate) poll: u64,
 }
 
+impl Leaf {
+    /// Whether it is the same clone, listed with another of the futures around it.
+    pub(crate) fn is_same(&self, other: &Leaf) -> bool {
+        self.stack == other.stack && self.since == other.since
+    }
+}
+
 /// Who woke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum By {

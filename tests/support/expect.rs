@@ -5,6 +5,7 @@ use std::fmt::Write;
 use debug_async::report::{Doing, ReportKind};
 use tracing::Level;
 
+use super::seen::Line;
 use super::{Seen, take_seen};
 
 /// One report that must have been made, and what it must say.
@@ -21,6 +22,7 @@ pub(crate) struct Expected {
     has_stack: Option<bool>,
     blocked_at: Option<u32>,
     doing: Option<Doing>,
+    waits: Vec<(String, u32)>,
 }
 
 impl Expected {
@@ -38,6 +40,7 @@ impl Expected {
             has_stack: None,
             blocked_at: None,
             doing: None,
+            waits: Vec::new(),
         }
     }
 
@@ -101,6 +104,12 @@ impl Expected {
         self
     }
 
+    /// It names a wait with these words, whose innermost line of ours is this.
+    pub(crate) fn waits(mut self, of: &str, line: u32) -> Expected {
+        self.waits.push((of.to_owned(), line));
+        self
+    }
+
     /// The thread was seen doing this.
     pub(crate) fn doing(mut self, doing: Doing) -> Expected {
         self.doing = Some(doing);
@@ -161,6 +170,13 @@ impl Expected {
                 format!("{:?}", Some(doing)),
                 format!("{:?}", seen.doing),
             );
+        }
+        for (of, line) in &self.waits {
+            let is_it = |frames: &[Line]| frames.first().is_some_and(|at| at.2 == Some(*line));
+            let mut waits = seen.waits.iter();
+            if !waits.any(|(whose, _, frames)| whose.contains(&**of) && is_it(frames)) {
+                wrong.push(format!("no {of:?} at line {line}: {:?}", seen.waits));
+            }
         }
         for part in self
             .says

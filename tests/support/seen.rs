@@ -28,6 +28,8 @@ pub(crate) struct Seen {
     pub(crate) count: u64,
     pub(crate) error: Option<String>,
     pub(crate) stack: Option<Vec<Line>>,
+    /// Whose wait, what it ends in, and the lines of the awaits.
+    pub(crate) waits: Vec<(String, Option<String>, Vec<Line>)>,
     pub(crate) blocked_at: Option<Line>,
     pub(crate) blocked_in: Option<String>,
     pub(crate) doing: Option<Doing>,
@@ -56,6 +58,14 @@ impl From<&Report> for Seen {
             count: report.count(),
             error: report.error().map(Into::into),
             stack: report.stack().map(frames),
+            waits: report
+                .waits_in()
+                .iter()
+                .map(|wait| {
+                    let frames = wait.frames.iter().map(line).collect();
+                    (wait.of.clone(), wait.called.clone(), frames)
+                })
+                .collect(),
             blocked_at: report.blocked_at().map(line),
             blocked_in: report.blocked_in().map(Into::into),
             doing: report.doing(),

@@ -83,12 +83,14 @@ pub(super) struct Listed {
 struct Entry {
     owner: Arc<Owner>,
     key: usize,
+    /// See [`Owner::leave`].
+    woken: u64,
 }
 
 impl Drop for Entry {
     #[inline]
     fn drop(&mut self) {
-        self.owner.leave(self.key);
+        self.owner.leave(self.key, self.woken);
     }
 }
 
@@ -101,6 +103,7 @@ impl Listed {
         let entry = Entry {
             key: owner.enter(leaf),
             owner: Arc::clone(owner),
+            woken: 0,
         };
         let listed = Box::new(Listed { parent, entry });
         RawWaker::new(Box::into_raw(listed).cast_const().cast(), &LISTED)
@@ -137,8 +140,8 @@ impl Listed {
 
     #[inline]
     pub(super) fn wake(self, news: &mut News) {
-        let Listed { parent, entry } = self;
-        pass_on(&entry.owner, news, |news| {
+        let Listed { parent, mut entry } = self;
+        entry.woken = pass_on(&entry.owner, news, |news| {
             wake_parent_by_value(parent, news);
         });
         // It is off the list now, when the wake has been passed on or has panicked.

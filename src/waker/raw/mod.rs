@@ -99,10 +99,12 @@ fn wake_parent_by_value(parent: Waker, news: &mut News) {
     }
 }
 
-/// Notes a wake of a future, and passes it on.
+/// Notes a wake of a future, and passes it on. Gives the number of the poll after whose
+/// beginning it came.
 #[inline]
-fn pass_on(owner: &Owner, news: &mut News, wake: impl FnOnce(&mut News)) {
+fn pass_on(owner: &Owner, news: &mut News, wake: impl FnOnce(&mut News)) -> u64 {
     let poll = owner.waking(news);
     wake(news);
     owner.wake_passed(poll);
+    poll
 }
