@@ -70,9 +70,14 @@ kinds! {
     /// A future was woken and is not polled, although its task is: whatever waits for
     /// what it was given waits for ever (a futurelock).
     Starved, "starved", WARN;
+    /// A task is polled again and again because it wakes itself: it waits for something
+    /// by asking all the time.
+    Busy, "busy", WARN;
     /// A future was polled again after it had completed; a stream panicked when it was
     /// polled again after its end.
     PolledAfterCompletion, "polled_after_completion", WARN;
+    /// A future was first polled in one runtime, and then in another.
+    WrongRuntime, "wrong_runtime", WARN;
     /// A `tracing` span was entered across an await point: it now covers what
     /// other tasks do on that thread.
     SpanAcrossAwait, "span_across_await", WARN;

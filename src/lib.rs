@@ -50,7 +50,9 @@
 //! | `slow_drop` | WARN | debug | dropping a future took 100 ms or more |
 //! | `lost_waker` | WARN | debug | a task waits, and nobody is left who can wake it |
 //! | `starved` | WARN | debug | a future was woken and has not been polled for 2 s, although its task has (a futurelock); with what both wait in |
+//! | `busy` | WARN | debug | a task is polled more than 10 000 times a second, for seconds, because it wakes itself |
 //! | `polled_after_completion` | WARN | debug | a future was polled again after it was ready; a stream panicked when it was polled again after its end |
+//! | `wrong_runtime` | WARN | debug | a future was first polled in one runtime, and then in another |
 //! | `span_across_await` | WARN | debug | a `tracing` span was left entered across an await |
 //! | `large_future` | DEBUG | debug | a future of 16 KiB or more was spawned |
 //! | `blocking_pool_full` | WARN | debug | a `spawn_blocking` closure waited 100 ms or more for a thread |

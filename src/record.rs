@@ -7,7 +7,7 @@
 use std::any::type_name;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, AtomicUsize};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -171,6 +171,12 @@ pub(crate) struct Debugged {
     /// Where the registry keeps it, and tokio's id of the task. Zero: not yet.
     pub(crate) place: AtomicU64,
     pub(crate) task_id: OnceLock<tokio::task::Id>,
+    /// The number of the runtime in which it was polled first, and where nothing around it
+    /// is tracked the waker that it was polled with last.
+    pub(crate) runtime: AtomicU64,
+    pub(crate) waker: AtomicUsize,
+    /// How often it had been polled when the living were last looked through.
+    pub(crate) looked_at: AtomicU64,
     /// A poll of an unwrapped task is in progress: it may be its last, and have ended.
     pub(crate) in_poll: AtomicBool,
     /// The task has ended, and its handle has the result.
@@ -408,6 +414,9 @@ impl Debugged {
             scope,
             place: AtomicU64::new(0),
             task_id: OnceLock::new(),
+            runtime: AtomicU64::new(0),
+            waker: AtomicUsize::new(0),
+            looked_at: AtomicU64::new(0),
             in_poll: AtomicBool::new(false),
             is_unread: AtomicBool::new(false),
             polls: AtomicU64::new(0),

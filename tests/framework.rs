@@ -34,6 +34,7 @@ fn seen(kind: ReportKind, line: u32, message: &str) -> Seen {
         blocked_at: None,
         blocked_in: None,
         doing: None,
+        waits: Vec::new(),
         text: message.to_owned(),
     }
 }

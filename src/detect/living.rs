@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
-use super::{lost_waker, never_polled, starved};
+use super::{busy, lost_waker, never_polled, starved};
 use crate::clock::{self, Tick};
 use crate::record::{Debugged, Record, Step};
 use crate::registry;
@@ -22,6 +22,8 @@ const LATE: Duration = Duration::from_millis(500);
 
 /// What was going on when a look was taken.
 pub(super) struct Times {
+    /// Since the last look.
+    interval: Duration,
     /// This thread ran when it should have.
     calm: bool,
     /// The runtimes with a poll in progress that is slow by now. Others of their tasks
@@ -38,6 +40,7 @@ impl Times {
 
 #[derive(Default)]
 struct Looks {
+    busy: busy::Suspects,
     lost: lost_waker::Suspects,
     starved: starved::Suspects,
 }
@@ -47,12 +50,14 @@ pub(crate) fn watch() {
     static WATCHED: Once = Once::new();
     WATCHED.call_once(|| {
         let mut looks = Looks::default();
-        let mut due = clock::now() + EVERY;
+        let mut last = clock::now();
+        let mut due = last + EVERY;
         report::every(EVERY, move || {
             let start = clock::now();
-            looks.look(start.saturating_duration_since(due) < LATE);
+            let calm = start.saturating_duration_since(due) < LATE;
+            let took = looks.look(start - std::mem::replace(&mut last, start), calm);
             // A hundredth of one core at most, however much is alive.
-            let next = EVERY.max(start.elapsed() * 100);
+            let next = EVERY.max(took * 100);
             due = clock::now() + next;
             Some(next)
         });
@@ -60,8 +65,11 @@ pub(crate) fn watch() {
 }
 
 impl Looks {
-    fn look(&mut self, calm: bool) {
+    /// Gives how long it took to look. To judge may load symbols, which is done once.
+    fn look(&mut self, interval: Duration, calm: bool) -> Duration {
+        let start = clock::now();
         let mut times = Times {
+            interval,
             calm,
             blocked: HashSet::new(),
         };
@@ -71,9 +79,12 @@ impl Looks {
                 seen.sort(record, debug, &mut times);
             }
         });
+        let took = start.elapsed();
         never_polled::judge(&seen.forgotten);
+        self.busy.judge(&seen.busy, times.interval);
         self.lost.judge(&seen.lost);
         self.starved.judge(&seen.starved, &times);
+        took
     }
 }
 
@@ -81,6 +92,7 @@ impl Looks {
 #[derive(Default)]
 struct Seen {
     forgotten: Vec<Arc<Record>>,
+    busy: Vec<Arc<Record>>,
     lost: Vec<Arc<Record>>,
     starved: Vec<Arc<Record>>,
 }
@@ -100,6 +112,9 @@ impl Seen {
         let Some(owner) = debug.tracker.owner() else {
             return;
         };
+        if busy::may_be(record, debug, times.interval) {
+            self.busy.push(Arc::clone(record));
+        }
         if owner.is_polling() {
             let since = debug.last_polled.load().map(Tick::elapsed);
             if since.is_some_and(|since| since >= debug.slow_poll()) {

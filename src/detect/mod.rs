@@ -2,6 +2,7 @@
 
 pub(crate) mod blocked;
 pub(crate) mod blocking_pool_full;
+mod busy;
 #[cfg(feature = "stream")]
 pub(crate) mod cleanup_failed;
 pub(crate) mod excuse;
@@ -27,6 +28,7 @@ pub(crate) mod stream_not_closed;
 pub(crate) mod unflushed_io;
 pub(crate) mod unretrieved;
 pub(crate) mod untracked_tasks;
+pub(crate) mod wrong_runtime;
 
 use std::sync::Arc;
 use std::time::Duration;

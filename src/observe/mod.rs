@@ -22,7 +22,7 @@ use self::frame::Frame;
 use crate::clock::{self, Tick};
 use crate::detect::{
     living, never_polled, pending_at_shutdown, polled_after_completion, slow_drop, slow_poll,
-    span_across_await,
+    span_across_await, wrong_runtime,
 };
 use crate::dump;
 use crate::mode::Scope;
@@ -88,6 +88,12 @@ impl Watch {
         };
         if let Some(debug) = record.debug() {
             let polling = Polling::begin(&**record, debug);
+            if polling.frame.around() == 0 && record.object() == Object::Future {
+                let waker = cx.waker().data().addr();
+                if debug.waker.load(Relaxed) != waker {
+                    polled_with_another(record, debug, waker);
+                }
+            }
             // The innermost: what a leaf's stack has around it is only what polls it.
             let result = debug.tracker.poll(cx, poll);
             match &result {
@@ -213,10 +219,10 @@ impl<R: Deref<Target = Record>> Polling<R> {
         let place = registry::place(debug);
         let is_task = record.object() != Object::Future;
         let frame = Frame::enter(debug.number, place, is_task, debug.has_own_threshold());
-        debug.polled_in.store(frame.around(), Relaxed);
         if debug.under.number() != frame.under().number {
-            debug.under.store(frame.under());
+            moved(&record, debug, &frame);
         }
+        debug.polled_in.store(frame.around(), Relaxed);
         debug.last_polled.store(frame.start());
         Polling {
             record,
@@ -273,6 +279,27 @@ impl<R: Deref<Target = Record>> Drop for Polling<R> {
             }
         });
     }
+}
+
+/// A poll begins under another task than the last one was, or the first one.
+#[cold]
+fn moved(record: &Record, debug: &Debugged, frame: &Frame) {
+    if record.object() == Object::Future {
+        if debug.under.number() == 0 {
+            wrong_runtime::first_polled(debug);
+        } else if debug.polled_in.load(Relaxed) != frame.around() {
+            // What is within another goes where that goes.
+            wrong_runtime::moved(record, debug);
+        }
+    }
+    debug.under.store(frame.under());
+}
+
+/// The same, where no task is tracked: nothing but the waker tells of it.
+#[cold]
+fn polled_with_another(record: &Record, debug: &Debugged, waker: usize) {
+    debug.waker.store(waker, Relaxed);
+    wrong_runtime::moved(record, debug);
 }
 
 /// Time since `start` that is the fault of nothing that ran: the process stood still,

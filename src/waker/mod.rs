@@ -56,8 +56,8 @@ mod wake;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-pub(crate) use self::owner::{Outlook, Owner};
-pub(crate) use self::wake::Leaf;
+pub(crate) use self::owner::{Outlook, Owner, Wakes};
+pub(crate) use self::wake::{By, Leaf};
 
 use std::sync::OnceLock;
 use std::task::{Context, Waker};

@@ -36,6 +36,7 @@ pub(crate) struct Owner {
     woken_at: AtomicTick,
     woken_by: AtomicU64,
     by_itself: AtomicU64,
+    at_once: AtomicU64,
     by_another: AtomicU64,
     /// The clones that are listed. The lock is held to put one in, to take one out
     /// and to copy them, never while a waker of anybody's is called.
@@ -70,12 +71,13 @@ pub(crate) enum Outlook {
 /// How often a future was woken. Wakes that ask for the same poll count as one,
 /// or as one of each sort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-// For `busy`.
-#[allow(dead_code)]
 pub(crate) struct Wakes {
     /// In its own poll, by the thread that polls it. A task that yields by tokio's
     /// `yield_now` is woken later, by the runtime.
     pub(crate) by_itself: u64,
+    /// Those of them that came by the very waker it was polled with, not by a clone that
+    /// somebody in it had been given to wait.
+    pub(crate) at_once: u64,
     pub(crate) by_another: u64,
 }
 
@@ -87,6 +89,7 @@ impl Owner {
             woken_at: AtomicTick::new(),
             woken_by: AtomicU64::new(0),
             by_itself: AtomicU64::new(0),
+            at_once: AtomicU64::new(0),
             by_another: AtomicU64::new(0),
             leaves: Mutex::new(Leaves {
                 listed: Slab::new(),
@@ -122,6 +125,11 @@ impl Owner {
         (poll == self.polls() && stack != Captured::NONE).then_some(stack)
     }
 
+    /// The same, of the last time that there was such a leaf.
+    pub(crate) fn last_woken_in(&self) -> Captured {
+        lock(&self.leaves).woken.1
+    }
+
     /// How many clones of its waker are alive.
     pub(crate) fn clones(&self) -> usize {
         let counted = self.slot.clones() + self.elsewhere.load(Acquire);
@@ -142,11 +150,10 @@ impl Owner {
         Some(Woken { at, by })
     }
 
-    // For `busy`.
-    #[allow(dead_code)]
     pub(crate) fn wakes(&self) -> Wakes {
         Wakes {
             by_itself: self.by_itself.load(Relaxed),
+            at_once: self.at_once.load(Relaxed),
             by_another: self.by_another.load(Relaxed),
         }
     }
@@ -199,6 +206,9 @@ impl Owner {
             // Of one poll nobody else comes here; that two of different polls meet is
             // seldom, and costs one of a great many.
             count.store(count.load(Relaxed) + 1, Relaxed);
+            if own && news.by_root {
+                self.at_once.store(self.at_once.load(Relaxed) + 1, Relaxed);
+            }
         }
         period / POLL
     }

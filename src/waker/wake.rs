@@ -46,8 +46,6 @@ pub(crate) enum By {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Woken {
     pub(crate) at: Tick,
-    // For `busy`.
-    #[allow(dead_code)]
     pub(crate) by: By,
 }
 
@@ -55,14 +53,22 @@ pub(crate) struct Woken {
 pub(super) struct News {
     /// The thread that wakes.
     pub(super) thread: usize,
+    /// It came by the waker of a poll, not by a clone.
+    pub(super) by_root: bool,
     stamp: Option<(Tick, u64)>,
 }
 
 impl News {
     #[inline]
     pub(super) fn new() -> News {
+        News::by_root(false)
+    }
+
+    #[inline]
+    pub(super) fn by_root(by_root: bool) -> News {
         News {
             thread: this_thread(),
+            by_root,
             stamp: None,
         }
     }

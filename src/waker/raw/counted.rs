@@ -228,7 +228,12 @@ unsafe fn counted_wake<S: Shared>(data: *const ()) {
 /// As [`counted_clone`].
 unsafe fn counted_wake_by_ref<S: Shared>(data: *const ()) {
     // SAFETY: by the contract, and the caller holds its waker.
-    unsafe { wake_counted::<S>(&*data.cast(), &mut News::new()) };
+    unsafe {
+        let shared: &S = &*data.cast();
+        // Root and clones look the same: where there is no clone, it is the root.
+        let mut news = News::by_root(shared.slot().clones() == 0);
+        wake_counted::<S>(shared, &mut news);
+    };
 }
 
 /// # Safety

@@ -65,7 +65,7 @@ unsafe fn frame_clone(data: *const ()) -> RawWaker {
 unsafe fn frame_wake(data: *const ()) {
     // SAFETY: as in `frame_clone`.
     let frame: &Frame<'_> = unsafe { &*data.cast() };
-    frame.wake_by_ref(&mut News::new());
+    frame.wake_by_ref(&mut News::by_root(true));
 }
 
 /// # Safety

@@ -61,6 +61,7 @@ fn a_wake_in_its_own_poll_is_told_from_one_by_another() {
         assert_eq!(by(&tracker), Some(By::Itself));
         let count = |by_itself, by_another| Wakes {
             by_itself,
+            at_once: by_itself,
             by_another,
         };
         assert_eq!(wakes(&tracker), count(1, 0));
