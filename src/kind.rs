@@ -81,6 +81,13 @@ kinds! {
     /// A `tracing` span was entered across an await point: it now covers what
     /// other tasks do on that thread.
     SpanAcrossAwait, "span_across_await", WARN;
+    /// Many tasks of one site live on that somebody waited for, and then did not: a
+    /// `timeout` or a `select!` dropped their handles, which does not stop them.
+    Abandoned, "abandoned", WARN;
+    /// A future that must complete was dropped between two polls.
+    DroppedMidway, "dropped_midway", WARN;
+    /// A future or a task was dropped between two polls.
+    Cancelled, "cancelled", DEBUG;
     /// A large future was spawned.
     LargeFuture, "large_future", DEBUG;
     /// A stream with async cleanup was dropped before it ended or was closed. asyncio

@@ -54,6 +54,9 @@
 //! | `polled_after_completion` | WARN | debug | a future was polled again after it was ready; a stream panicked when it was polled again after its end |
 //! | `wrong_runtime` | WARN | debug | a future was first polled in one runtime, and then in another |
 //! | `span_across_await` | WARN | debug | a `tracing` span was left entered across an await |
+//! | `abandoned` | WARN | debug | 100 tasks of one site (200, 400, …) live on whose handles were polled and then dropped |
+//! | `dropped_midway` | WARN | debug | a future that is `.must_complete()` was dropped between two polls |
+//! | `cancelled` | DEBUG | debug | any other was |
 //! | `large_future` | DEBUG | debug | a future of 16 KiB or more was spawned |
 //! | `blocking_pool_full` | WARN | debug | a `spawn_blocking` closure waited 100 ms or more for a thread |
 //! | `stream_not_closed` | WARN | debug | a stream with async cleanup was dropped before it ended or was closed |

@@ -111,6 +111,14 @@ impl Flag {
     pub(crate) const SAID_UNPOLLED: Flag = Flag(1 << 6);
     /// It waits for nothing, on purpose.
     pub(crate) const PARKED: Flag = Flag(1 << 7);
+    /// It is a task that somebody waited for, and then did not.
+    pub(crate) const ABANDONED: Flag = Flag(1 << 8);
+    /// It was dropped.
+    pub(crate) const GONE: Flag = Flag(1 << 9);
+    /// The user said that it must not be dropped midway.
+    pub(crate) const MUST_COMPLETE: Flag = Flag(1 << 10);
+    /// A poll of it panicked.
+    pub(crate) const PANICKED: Flag = Flag(1 << 11);
 }
 
 /// How a task failed.
@@ -349,6 +357,12 @@ impl Record {
     /// and then look at the other's, and one of them must see both.
     pub(crate) fn set(&self, flag: Flag) -> bool {
         self.flags.fetch_or(flag.0, SeqCst) & flag.0 == 0
+    }
+
+    /// Sets a flag; true if `other` was set by then. Of two threads of which each sets
+    /// the other's other, one sees it.
+    pub(crate) fn set_and_see(&self, flag: Flag, other: Flag) -> bool {
+        self.flags.fetch_or(flag.0, SeqCst) & other.0 != 0
     }
 
     #[inline]

@@ -8,7 +8,7 @@
 use std::cell::Cell;
 use std::panic::Location;
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 
 use dashmap::DashMap;
 
@@ -20,6 +20,10 @@ pub(crate) struct Site {
     polled: AtomicBool,
     /// For each kind of finding, how often it was found here.
     found: [AtomicU64; ReportKind::ALL.len()],
+    /// The tasks made here that are alive, and that somebody waited for and then did not;
+    /// and how many there were when that was last told.
+    abandoned: AtomicI64,
+    abandoned_told: AtomicU64,
     /// For each kind, the count that the last report of it gave.
     told: [AtomicU64; ReportKind::ALL.len()],
 }
@@ -59,6 +63,26 @@ impl Site {
         self.found[kind.index()]
             .compare_exchange(0, 1, Relaxed, Relaxed)
             .is_ok()
+    }
+
+    /// One more task is abandoned; gives how many there are, if that is to be told: at
+    /// 100, 200, 400 and so on.
+    pub(crate) fn abandon(&self) -> Option<u64> {
+        let live = self.abandoned.fetch_add(1, Relaxed) + 1;
+        let live = u64::try_from(live).unwrap_or(0);
+        let told = self.abandoned_told.load(Relaxed);
+        let due = (told * 2).max(100);
+        let is_due = live >= due
+            && self
+                .abandoned_told
+                .compare_exchange(told, due, Relaxed, Relaxed)
+                .is_ok();
+        is_due.then_some(live)
+    }
+
+    /// An abandoned task is gone.
+    pub(crate) fn abandoned_ended(&self) {
+        self.abandoned.fetch_sub(1, Relaxed);
     }
 
     /// How often a kind was found here.
@@ -106,6 +130,8 @@ fn intern(location: &'static Location<'static>) -> &'static Site {
         Box::leak(Box::new(Site {
             location,
             polled: AtomicBool::new(false),
+            abandoned: AtomicI64::new(0),
+            abandoned_told: AtomicU64::new(0),
             found: std::array::from_fn(|_| AtomicU64::new(0)),
             told: std::array::from_fn(|_| AtomicU64::new(0)),
         }))

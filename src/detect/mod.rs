@@ -1,10 +1,12 @@
 //! The findings, a file each: when it is one, what the report says, what to do.
 
+pub(crate) mod abandoned;
 pub(crate) mod blocked;
 pub(crate) mod blocking_pool_full;
 mod busy;
 #[cfg(feature = "stream")]
 pub(crate) mod cleanup_failed;
+pub(crate) mod dropped_midway;
 pub(crate) mod excuse;
 pub(crate) mod large_future;
 pub(crate) mod living;

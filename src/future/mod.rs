@@ -137,6 +137,33 @@ impl<F> TrackedFuture<F> {
         self
     }
 
+    /// Says that this future must not be dropped between two polls: what it has begun
+    /// would be half done. In debug mode that is reported as `dropped_midway`, with where
+    /// it waited, and who dropped it. Other futures that are dropped so are told as
+    /// `cancelled`, at level `DEBUG`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use debug_async::prelude::*;
+    ///
+    /// # async fn take_from_one() {}
+    /// # async fn give_to_another() {}
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let transfer = async {
+    ///     take_from_one().await;
+    ///     give_to_another().await;
+    /// };
+    /// let transfer = transfer.tracked().must_complete();
+    /// let _ = tokio::time::timeout(Duration::from_secs(1), transfer).await;
+    /// # }
+    /// ```
+    pub fn must_complete(self) -> Self {
+        if let Some(record) = self.watch.record() {
+            record.set(Flag::MUST_COMPLETE);
+        }
+        self
+    }
+
     /// The future in it.
     pub fn get_ref(&self) -> &F {
         &self.inner

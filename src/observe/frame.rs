@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{self, Tick};
+use crate::detect::dropped_midway::Said;
 use crate::record::{Record, Step, Under};
 use crate::watchdog::{self, Showing, Untold};
 
@@ -269,6 +270,14 @@ struct Dropping {
     start: Option<Tick>,
     /// What went down within it without a poll, the first of it.
     unpolled: Option<Arc<Record>>,
+    /// What was said of its being dropped midway.
+    said: Said,
+}
+
+/// What was said of what is being dropped on this thread.
+pub(super) fn said_around() -> Said {
+    let said = DROPS.try_with(|drops| drops.borrow().iter().map(|drop| drop.said).max());
+    said.ok().flatten().unwrap_or_default()
 }
 
 /// What the drop of an object was like.
@@ -294,7 +303,7 @@ pub(super) fn leave_to_outer(record: Arc<Record>) {
 
 /// The object of `record` is about to be dropped.
 #[inline]
-pub(super) fn begin_drop(record: &Arc<Record>) {
+pub(super) fn begin_drop(record: &Arc<Record>, said: Said) {
     let debug = record.debug();
     if debug.is_none() && record.has(Step::Polled) {
         return;
@@ -311,6 +320,7 @@ pub(super) fn begin_drop(record: &Arc<Record>) {
         around,
         start,
         unpolled: None,
+        said,
     };
     let _ = DROPS.try_with(|drops| drops.borrow_mut().push(dropping));
 }

@@ -20,14 +20,15 @@ use tracing::span::Id;
 
 use self::frame::Frame;
 use crate::clock::{self, Tick};
+use crate::detect::dropped_midway::Said;
 use crate::detect::{
-    living, never_polled, pending_at_shutdown, polled_after_completion, slow_drop, slow_poll,
-    span_across_await, wrong_runtime,
+    abandoned, dropped_midway, living, never_polled, pending_at_shutdown, polled_after_completion,
+    slow_drop, slow_poll, span_across_await, wrong_runtime,
 };
 use crate::dump;
 use crate::mode::Scope;
 use crate::panics;
-use crate::record::{Debugged, Object, Record, Step};
+use crate::record::{Debugged, Flag, Object, Record, Step};
 use crate::registry;
 use crate::watchdog::{self, Untold};
 
@@ -146,7 +147,10 @@ impl Watch {
     #[inline]
     pub(crate) fn begin_drop(&self) {
         if let Some(record) = &self.0 {
-            frame::begin_drop(record);
+            let said = record.debug().map_or(Said::Nothing, |debug| {
+                dropped_midway::dropping(record, debug, frame::said_around())
+            });
+            frame::begin_drop(record, said);
         }
     }
 }
@@ -199,6 +203,7 @@ pub(crate) struct Polling<R: Deref<Target = Record>> {
     record: R,
     span: Option<Id>,
     frame: Frame,
+    returned: bool,
 }
 
 impl<R: Deref<Target = Record>> Polling<R> {
@@ -228,6 +233,7 @@ impl<R: Deref<Target = Record>> Polling<R> {
             record,
             span,
             frame,
+            returned: false,
         }
     }
 
@@ -239,7 +245,8 @@ impl<R: Deref<Target = Record>> Polling<R> {
 
     /// It has ended. What is not done by now gave way to others.
     #[inline]
-    pub(crate) fn end(self) {
+    pub(crate) fn end(mut self) {
+        self.returned = true;
         if !self.record.has(Step::Done)
             && let now = span_across_await::current_span()
             && now != self.span
@@ -255,7 +262,15 @@ impl<R: Deref<Target = Record>> Polling<R> {
 impl<R: Deref<Target = Record>> Drop for Polling<R> {
     #[inline]
     fn drop(&mut self) {
-        let Polling { record, frame, .. } = self;
+        let Polling {
+            record,
+            frame,
+            returned,
+            ..
+        } = self;
+        if !*returned {
+            record.set(Flag::PANICKED);
+        }
         let Some(debug) = record.debug() else { return };
         if record.has(Step::Done) && record.object() == Object::Stream {
             polled_after_completion::stream_polled(record);
@@ -346,6 +361,7 @@ fn ended(record: &Arc<Record>) {
     }
     if record.debug().is_some() {
         registry::leave(record);
+        abandoned::ended(record);
     }
     let dropped = frame::end_drop(record);
     judge_unfinished(record, dropped.unpolled, dropped.within_another);

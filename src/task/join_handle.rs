@@ -12,7 +12,7 @@ use tokio::task::JoinError;
 use super::AbortHandle;
 use super::outcome::Probe;
 use super::spawning::{self, On};
-use crate::detect::unretrieved;
+use crate::detect::{abandoned, unretrieved};
 use crate::record::{Flag, Record, Step};
 
 /// The handle of a task, as [`tokio::task::JoinHandle`].
@@ -117,6 +117,7 @@ impl<T> JoinHandle<T> {
     #[inline(never)]
     fn unheld(&mut self) {
         if let (Some(record), Some(inner)) = (&self.record, &mut self.inner) {
+            abandoned::unheld(record);
             unretrieved::unheld(record, || lost_text(inner, self.text));
         }
     }
