@@ -84,6 +84,8 @@ kinds! {
     /// Many tasks of one site live on that somebody waited for, and then did not: a
     /// `timeout` or a `select!` dropped their handles, which does not stop them.
     Abandoned, "abandoned", WARN;
+    /// A `JoinSet` keeps many results that nobody takes.
+    UnjoinedResults, "unjoined_results", WARN;
     /// A future that must complete was dropped between two polls.
     DroppedMidway, "dropped_midway", WARN;
     /// A future or a task was dropped between two polls.

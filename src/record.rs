@@ -119,6 +119,9 @@ impl Flag {
     pub(crate) const MUST_COMPLETE: Flag = Flag(1 << 10);
     /// A poll of it panicked.
     pub(crate) const PANICKED: Flag = Flag(1 << 11);
+    /// It is a task whose result a set keeps, which is known to the set, or to the task.
+    pub(crate) const IN_SET: Flag = Flag(1 << 12);
+    pub(crate) const RESULT: Flag = Flag(1 << 13);
 }
 
 /// How a task failed.
@@ -183,6 +186,8 @@ pub(crate) struct Debugged {
     /// is tracked the waker that it was polled with last.
     pub(crate) runtime: AtomicU64,
     pub(crate) waker: AtomicUsize,
+    /// The results of the set that it is a task of.
+    pub(crate) results: OnceLock<Arc<Results>>,
     /// How often it had been polled when the living were last looked through.
     pub(crate) looked_at: AtomicU64,
     /// A poll of an unwrapped task is in progress: it may be its last, and have ended.
@@ -197,6 +202,41 @@ pub(crate) struct Debugged {
     waited: AtomicU64,
     /// A threshold of its own for slow polls, in nanoseconds; zero: none.
     slow_ok: AtomicU64,
+}
+
+/// How many results the tasks of one set gave, and how many of them were taken.
+#[derive(Debug, Default)]
+pub(crate) struct Results {
+    finished: AtomicU64,
+    joined: AtomicU64,
+}
+
+impl Results {
+    /// The task is one of this set.
+    pub(crate) fn enter(self: &Arc<Results>, task: &Record) {
+        let Some(debug) = task.debug() else { return };
+        let _ = debug.results.set(Arc::clone(self));
+        // It may have ended already.
+        if task.set_and_see(Flag::IN_SET, Flag::RESULT) {
+            self.finished.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// A result was taken.
+    pub(crate) fn joined(&self) {
+        self.joined.fetch_add(1, Relaxed);
+    }
+
+    /// The set is gone: it keeps none.
+    pub(crate) fn close(&self) {
+        self.joined.store(u64::MAX, Relaxed);
+    }
+
+    /// How many there were, and how many of them were taken.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        let joined = self.joined.load(Relaxed);
+        (self.finished.load(Relaxed), joined)
+    }
 }
 
 /// What stands for the task in which something is polled: the task itself, or the
@@ -365,6 +405,15 @@ impl Record {
         self.flags.fetch_or(flag.0, SeqCst) & other.0 != 0
     }
 
+    /// It is a task that has ended.
+    pub(crate) fn has_result(&self) {
+        if self.set_and_see(Flag::RESULT, Flag::IN_SET)
+            && let Some(results) = self.debug().and_then(|debug| debug.results.get())
+        {
+            results.finished.fetch_add(1, Relaxed);
+        }
+    }
+
     #[inline]
     pub(crate) fn has(&self, step: Step) -> bool {
         self.steps[step as usize].load(Acquire)
@@ -430,6 +479,7 @@ impl Debugged {
             task_id: OnceLock::new(),
             runtime: AtomicU64::new(0),
             waker: AtomicUsize::new(0),
+            results: OnceLock::new(),
             looked_at: AtomicU64::new(0),
             in_poll: AtomicBool::new(false),
             is_unread: AtomicBool::new(false),

@@ -33,7 +33,7 @@ pub(crate) fn unheld(record: &Record) {
 
 /// A task is gone.
 pub(crate) fn ended(record: &Record) {
-    if record.object().is_task() && record.set_and_see(Flag::GONE, Flag::ABANDONED) {
+    if record.set_and_see(Flag::GONE, Flag::ABANDONED) {
         record.site().abandoned_ended();
     }
 }

@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 
-use crate::record::{Debugged, Flag, Record, Step};
+use crate::record::{Debugged, Flag, Object, Record, Step};
 use crate::registry;
 use crate::report::{self, Report, ReportKind};
 use crate::stack;
@@ -31,7 +31,9 @@ pub(crate) enum Said {
 /// `around`: what was said of what is being dropped around it.
 #[inline]
 pub(crate) fn dropping(record: &Record, debug: &Debugged, around: Said) -> Said {
-    if !record.has(Step::Polled) || record.has(Step::Done) {
+    // To drop a stream half-way is what streams are for.
+    let may_be_dropped = matches!(record.object(), Object::Stream | Object::Io);
+    if may_be_dropped || !record.has(Step::Polled) || record.has(Step::Done) {
         return Said::Nothing;
     }
     let (kind, said) = if record.is(Flag::MUST_COMPLETE) {

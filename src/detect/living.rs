@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
-use super::{busy, lost_waker, never_polled, starved};
+use super::{busy, lost_waker, never_polled, starved, unjoined_results};
 use crate::clock::{self, Tick};
 use crate::record::{Debugged, Record, Step};
 use crate::registry;
@@ -84,6 +84,7 @@ impl Looks {
         self.busy.judge(&seen.busy, times.interval);
         self.lost.judge(&seen.lost);
         self.starved.judge(&seen.starved, &times);
+        unjoined_results::look();
         took
     }
 }

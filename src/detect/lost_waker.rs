@@ -96,7 +96,7 @@ impl Parked {
         let parked: Vec<u64> = parked.iter().filter_map(|record| numbers(record)).collect();
         let mut polled = HashMap::new();
         if !parked.is_empty() {
-            for record in registry::select(|record| record.object() == Object::Future) {
+            for record in registry::select(|record| record.object().is_part()) {
                 if let Some(debug) = record.debug()
                     && let Some(last) = debug.last_polled.load()
                 {

@@ -28,6 +28,7 @@ pub(crate) mod starved;
 pub(crate) mod stream_not_closed;
 #[cfg(feature = "io")]
 pub(crate) mod unflushed_io;
+pub(crate) mod unjoined_results;
 pub(crate) mod unretrieved;
 pub(crate) mod untracked_tasks;
 pub(crate) mod wrong_runtime;

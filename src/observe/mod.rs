@@ -167,7 +167,7 @@ impl Drop for Watch {
 /// The thing of a record is about to be dropped, and then the [`Watch`] over it.
 #[cfg(feature = "io")]
 pub(crate) fn begin_drop(record: &Arc<Record>) {
-    frame::begin_drop(record);
+    frame::begin_drop(record, Said::Nothing);
 }
 
 /// Runs the closure of a blocking task.
@@ -222,7 +222,7 @@ impl<R: Deref<Target = Record>> Polling<R> {
         let span = span_across_await::current_span();
         debug.poll_begins();
         let place = registry::place(debug);
-        let is_task = record.object() != Object::Future;
+        let is_task = !(record.object().is_part() || record.object() == Object::Io);
         let frame = Frame::enter(debug.number, place, is_task, debug.has_own_threshold());
         if debug.under.number() != frame.under().number {
             moved(&record, debug, &frame);
@@ -361,7 +361,10 @@ fn ended(record: &Arc<Record>) {
     }
     if record.debug().is_some() {
         registry::leave(record);
-        abandoned::ended(record);
+        if record.object().is_task() {
+            abandoned::ended(record);
+            record.has_result();
+        }
     }
     let dropped = frame::end_drop(record);
     judge_unfinished(record, dropped.unpolled, dropped.within_another);

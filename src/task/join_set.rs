@@ -16,9 +16,9 @@ pub use super::join_set_builder::Builder;
 use super::outcome::ByType;
 use super::spawning::{self, On, Spawning};
 use super::{AbortHandle, Call, TrackedTask, local_task};
-use crate::detect::unretrieved;
+use crate::detect::{unjoined_results, unretrieved};
 use crate::mode::{Scope, scope_of};
-use crate::record::{Flag, Object, Record};
+use crate::record::{Flag, Object, Record, Results};
 
 /// A set of tasks, as [`tokio::task::JoinSet`], each of them tracked.
 ///
@@ -43,6 +43,8 @@ pub struct JoinSet<T> {
     pub(super) inner: tokio::task::JoinSet<T>,
     /// The records of those that were not joined; empty while the mode is off.
     records: HashMap<Id, Arc<Record>>,
+    /// In debug mode, from the first task on.
+    results: Option<Arc<Results>>,
 }
 
 impl<T> JoinSet<T> {
@@ -51,6 +53,7 @@ impl<T> JoinSet<T> {
         JoinSet {
             inner: tokio::task::JoinSet::new(),
             records: HashMap::new(),
+            results: None,
         }
     }
 
@@ -73,6 +76,12 @@ impl<T> JoinSet<T> {
         spawning::look(record.as_ref(), || handle.is_finished(), on);
         if let Some(record) = &record {
             self.records.insert(handle.id(), Arc::clone(record));
+            if record.debug().is_some() {
+                let results = self
+                    .results
+                    .get_or_insert_with(|| unjoined_results::watch(record));
+                results.enter(record);
+            }
         }
         AbortHandle::new(handle, record)
     }
@@ -208,6 +217,9 @@ impl<T: 'static> JoinSet<T> {
         };
         if let Some(record) = self.records.remove(&id) {
             unretrieved::read(&record);
+            if let (Some(results), Some(_)) = (&self.results, record.debug()) {
+                results.joined();
+            }
         }
     }
 
@@ -241,6 +253,9 @@ impl<T: 'static> JoinSet<T> {
     /// See [`tokio::task::JoinSet::detach_all`]. As with a handle that is dropped,
     /// a task that fails afterwards is reported.
     pub fn detach_all(&mut self) {
+        if let Some(results) = self.results.take() {
+            results.close();
+        }
         for (_, record) in self.records.drain() {
             unretrieved::unheld(&record, || None);
         }
@@ -258,6 +273,9 @@ fn wrap<F: Future>(
 
 impl<T> Drop for JoinSet<T> {
     fn drop(&mut self) {
+        if let Some(results) = &self.results {
+            results.close();
+        }
         // What has failed is lost; what has not is aborted with the set.
         for (_, record) in self.records.drain() {
             if !record.is(Flag::FAILED) {

@@ -129,10 +129,8 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
         let sent = &*info.cast::<Info>();
         *errno = kept;
         let is_ours = sent.code == libc::SI_QUEUE && sent.value == slot::token();
-        if !is_ours {
-            if let Some(before) = place(signal) {
-                before.hand_on(signal, info, context);
-            }
+        if !is_ours && let Some(before) = place(signal) {
+            before.hand_on(signal, info, context);
         }
     }
 }
