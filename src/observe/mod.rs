@@ -284,8 +284,9 @@ impl<R: Deref<Target = Record>> Drop for Polling<R> {
                     let own = own.saturating_sub(not_its_own(frame.start()));
                     slow_poll::report(record, own, live);
                 }
-                // Told or excused: those around it have nothing to add.
-                elapsed
+                // Told or excused: those around it have nothing to add. Nor is it their
+                // doing what it took to tell, and to wait for the watchdog.
+                frame.start().elapsed()
             } else if debug.has_own_threshold() {
                 // What is allowed here is not the fault of those around it either.
                 elapsed
@@ -381,6 +382,6 @@ fn ended(record: &Arc<Record>) {
     }
     // As with polls.
     if own.is_some() || debug.has_own_threshold() {
-        frame::excuse(elapsed.saturating_sub(dropped.told));
+        frame::excuse(start.elapsed().saturating_sub(dropped.told));
     }
 }
