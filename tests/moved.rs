@@ -1,5 +1,7 @@
 //! Futures that are polled by one, and then by another.
 
+// Futures are made in one place to be polled in another.
+#![allow(clippy::async_yields_async)]
 #![cfg(feature = "rt-multi-thread")]
 
 mod support;
