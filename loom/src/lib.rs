@@ -3,12 +3,14 @@
 //! It has the module as it is, and stands in for what that imports.
 
 #![cfg(loom)]
+// What is for the rest of the crate is not used here.
+#![allow(dead_code, unused_imports)]
 
 #[path = "../../src/waker/mod.rs"]
 mod waker;
 
 mod clock {
-    #[derive(Clone, Copy, Debug)]
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) struct Tick;
 
     pub(crate) fn tick() -> Tick {
@@ -32,11 +34,15 @@ mod clock {
 }
 
 mod stack {
-    #[derive(Clone, Copy, Debug)]
-    pub(crate) struct Captured;
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) struct Captured(bool);
+
+    impl Captured {
+        pub(crate) const NONE: Captured = Captured(false);
+    }
 
     pub(crate) fn capture_always() -> Captured {
-        Captured
+        Captured(true)
     }
 }
 

@@ -135,10 +135,10 @@ impl Watch {
             .and_then(|record| Some((record, record.debug()?)));
         let polling = debugged.map(|(record, debug)| Polling::begin(&**record, debug));
         let result = poll();
-        if let Some(polling) = polling
-            && result.is_pending()
-        {
-            polling.end();
+        match polling {
+            Some(polling) if result.is_pending() => polling.end(),
+            Some(polling) => polling.end_ready(),
+            None => {}
         }
         result
     }
@@ -241,6 +241,13 @@ impl<R: Deref<Target = Record>> Polling<R> {
     #[inline]
     fn end_with_item(self) {
         self.record.debug().inspect(|debug| debug.gives_item());
+        self.end_ready();
+    }
+
+    /// It has ended with what was asked for, which may be what a span is entered by.
+    #[inline]
+    fn end_ready(mut self) {
+        self.returned = true;
     }
 
     /// It has ended. What is not done by now gave way to others.
