@@ -6,36 +6,36 @@
 //!
 //! ```console
 //! $ ASYNC_DEBUG=1 cargo run --example quickstart
-//! thread 'tokio-rt-worker' (5996) panicked at examples/quickstart.rs:66:18:
+//! thread 'tokio-rt-worker' (17704) panicked at examples/quickstart.rs:66:18:
 //! a line holds a number: ParseIntError { kind: InvalidDigit }
 //! note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
+//! done
 //! ERROR debug_async::unretrieved_panic: task `quickstart::parse` panicked and nobody looked: a line holds a number: ParseIntError { kind: InvalidDigit } at examples/quickstart.rs:66:18 (spawned at examples/quickstart.rs:77:5)
-//!   task 4, polls 1, busy 772us, age 3ms
+//!   task 4, polls 1, busy 355us, age 1ms
 //!   help: await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted
 //!     at core::result::Result<T,E>::expect (/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/core/src/result.rs:1185:23)
 //!     at quickstart::parse (examples/quickstart.rs:66:18)
-//!     (71 frames hidden; ASYNC_DEBUG_STACK=full shows all)
-//! done
+//!     (93 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //! ERROR debug_async::unretrieved_error: task `quickstart::fetch` failed and nobody looked: NotFound (spawned at examples/quickstart.rs:76:5)
-//!   task 3, polls 2, busy 22us, age 8ms
+//!   task 3, polls 2, busy 996us, age 11ms
 //!   help: await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted
 //!     at quickstart::main (examples/quickstart.rs:76:5)
 //!     at quickstart::main (examples/quickstart.rs:74:10)
-//!     (49 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!     (55 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //!  WARN debug_async::slow_poll: one poll of task `hasher` took 150ms, waiting: it blocked its thread (spawned at examples/quickstart.rs:78:5)
 //!   blocked at quickstart::expensive (examples/quickstart.rs:70:5), in `std::thread::functions::sleep`
-//!   task 5, polls 1, busy 150ms, age 152ms
+//!   task 5, polls 1, busy 150ms, age 153ms
 //!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`
 //!     at quickstart::expensive (examples/quickstart.rs:70:5)
 //!     at quickstart::main (examples/quickstart.rs:78:50)
-//!     (78 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!     (82 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //!  WARN debug_async::never_polled: future `quickstart::fetch` was never polled, and was dropped (created at examples/quickstart.rs:75:22)
-//!   age 501ms
+//!   age 507ms
 //!   help: a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted
 //!     at quickstart::fetch (examples/quickstart.rs:57:10)
 //!     at quickstart::main (examples/quickstart.rs:75:22)
 //!     at quickstart::main (examples/quickstart.rs:74:10)
-//!     (49 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!     (55 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //! ```
 //!
 //! Without the variable it runs in production mode, where the first three are still

@@ -363,8 +363,18 @@ fn update(example: &Example) {
 fn as_comment(text: &str) -> String {
     // std's empty line before a panic would make headers grow and shrink.
     let lines = text.lines().filter(|line| !line.is_empty());
-    let lines = lines.map(|line| format!("//! {line}").trim_end().to_owned() + "\n");
+    let lines = lines.map(|line| format!("//! {}", elsewhere(line)).trim_end().to_owned() + "\n");
     lines.collect()
+}
+
+/// Where a library lies on this machine is nobody's business.
+fn elsewhere(line: &str) -> String {
+    let Some((before, after)) = line.split_once("/registry/src/") else {
+        return line.to_owned();
+    };
+    let before = before.rsplit_once('(').map_or("", |(before, _)| before);
+    let after = after.split_once('/').map_or(after, |(_, after)| after);
+    format!("{before}(/…/{after}")
 }
 
 /// What a terminal would show.

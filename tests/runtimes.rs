@@ -28,7 +28,8 @@ use tracing::Level;
 async fn forgotten() {}
 
 async fn waits() {
-    pending::<()>().await;
+    // Not `pending`: that is a finding.
+    tokio::sync::Notify::new().notified().await;
 }
 
 fn runtime(debug: bool) -> Runtime {
@@ -221,7 +222,10 @@ fn tasks_left_at_the_end_are_one_summary_in_debug_and_in_production() {
                 for _ in 0..3 {
                     debug_async::spawn!(waits()); // site: three
                 }
-                debug_async::spawn!(name = "named", waits()); // site: one
+                let named = async {
+                    tokio::sync::Notify::new().notified().await; // site: leaf
+                };
+                debug_async::spawn!(name = "named", named); // site: one
                 tokio::time::sleep(Duration::from_millis(20)).await;
             });
             drop(runtime);
@@ -232,7 +236,12 @@ fn tasks_left_at_the_end_are_one_summary_in_debug_and_in_production() {
                 .says("3 × task `runtimes::waits`")
                 .says(&three)
                 .says(&one);
-            reported(&[summary.says("task `named`").level(Level::INFO)]);
+            let summary = summary.says("task `named`").level(Level::INFO);
+            reported(&[if debug {
+                summary.waits("task `named` waited in", site!("leaf"))
+            } else {
+                summary
+            }]);
         }
     });
 }

@@ -234,7 +234,7 @@ fn under_the_attribute() {
             began.send(()).expect("somebody waits");
             // Reports of a first process take their time on a busy machine.
             let turns = if support::child::case() == "long" {
-                16
+                8
             } else {
                 2
             };

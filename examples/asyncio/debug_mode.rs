@@ -25,7 +25,7 @@
 //!     at debug_mode::with_an_argument (examples/asyncio/debug_mode.rs:136:12)
 //!     at debug_mode::with_an_argument (examples/asyncio/debug_mode.rs:135:10)
 //!     at debug_mode::main (examples/asyncio/debug_mode.rs:166:5)
-//!     (50 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!     (60 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:147:9)
 //!   blocked at debug_mode::step (examples/asyncio/debug_mode.rs:126:5), in `std::thread::functions::sleep`
 //!   polls 1, busy 150ms, age 150ms
@@ -34,16 +34,16 @@
 //!     at debug_mode::with_a_builder (examples/asyncio/debug_mode.rs:147:16)
 //!     at debug_mode::with_a_builder (examples/asyncio/debug_mode.rs:146:13)
 //!     at debug_mode::main (examples/asyncio/debug_mode.rs:168:5)
-//!     (48 frames hidden; ASYNC_DEBUG_STACK=full shows all)
-//!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:155:5)
+//!     (58 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 155ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:155:5)
 //!   blocked at debug_mode::step (examples/asyncio/debug_mode.rs:126:5), in `std::thread::functions::sleep`
-//!   polls 1, busy 150ms, age 150ms
+//!   polls 1, busy 155ms, age 156ms
 //!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`
 //!     at debug_mode::step (examples/asyncio/debug_mode.rs:126:5)
 //!     at debug_mode::while_it_runs (examples/asyncio/debug_mode.rs:155:12)
 //!     at debug_mode::while_it_runs (examples/asyncio/debug_mode.rs:153:10)
 //!     at debug_mode::main (examples/asyncio/debug_mode.rs:169:5)
-//!     (50 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!     (57 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //! main returns
 //! $ cargo run --example debug_mode
 //!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:136:5)
@@ -54,7 +54,7 @@
 //!     at debug_mode::with_an_argument (examples/asyncio/debug_mode.rs:136:12)
 //!     at debug_mode::with_an_argument (examples/asyncio/debug_mode.rs:135:10)
 //!     at debug_mode::main (examples/asyncio/debug_mode.rs:166:5)
-//!     (50 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!     (60 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:147:9)
 //!   blocked at debug_mode::step (examples/asyncio/debug_mode.rs:126:5), in `std::thread::functions::sleep`
 //!   polls 1, busy 150ms, age 150ms
@@ -63,7 +63,7 @@
 //!     at debug_mode::with_a_builder (examples/asyncio/debug_mode.rs:147:16)
 //!     at debug_mode::with_a_builder (examples/asyncio/debug_mode.rs:146:13)
 //!     at debug_mode::main (examples/asyncio/debug_mode.rs:168:5)
-//!     (48 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!     (58 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:155:5)
 //!   blocked at debug_mode::step (examples/asyncio/debug_mode.rs:126:5), in `std::thread::functions::sleep`
 //!   polls 1, busy 150ms, age 150ms
@@ -72,7 +72,7 @@
 //!     at debug_mode::while_it_runs (examples/asyncio/debug_mode.rs:155:12)
 //!     at debug_mode::while_it_runs (examples/asyncio/debug_mode.rs:153:10)
 //!     at debug_mode::main (examples/asyncio/debug_mode.rs:169:5)
-//!     (50 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!     (57 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //! main returns
 //! $ ASYNC_DEBUG=1 cargo run --example debug_mode
 //!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:131:5)
@@ -83,7 +83,7 @@
 //!     at debug_mode::as_the_environment_says (examples/asyncio/debug_mode.rs:131:12)
 //!     at debug_mode::as_the_environment_says (examples/asyncio/debug_mode.rs:130:10)
 //!     at debug_mode::main (examples/asyncio/debug_mode.rs:165:5)
-//!     (50 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!     (60 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:136:5)
 //!   blocked at debug_mode::step (examples/asyncio/debug_mode.rs:126:5), in `std::thread::functions::sleep`
 //!   polls 1, busy 150ms, age 150ms
@@ -92,7 +92,7 @@
 //!     at debug_mode::with_an_argument (examples/asyncio/debug_mode.rs:136:12)
 //!     at debug_mode::with_an_argument (examples/asyncio/debug_mode.rs:135:10)
 //!     at debug_mode::main (examples/asyncio/debug_mode.rs:166:5)
-//!     (50 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!     (60 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:147:9)
 //!   blocked at debug_mode::step (examples/asyncio/debug_mode.rs:126:5), in `std::thread::functions::sleep`
 //!   polls 1, busy 150ms, age 150ms
@@ -101,7 +101,7 @@
 //!     at debug_mode::with_a_builder (examples/asyncio/debug_mode.rs:147:16)
 //!     at debug_mode::with_a_builder (examples/asyncio/debug_mode.rs:146:13)
 //!     at debug_mode::main (examples/asyncio/debug_mode.rs:168:5)
-//!     (48 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!     (58 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:155:5)
 //!   blocked at debug_mode::step (examples/asyncio/debug_mode.rs:126:5), in `std::thread::functions::sleep`
 //!   polls 1, busy 150ms, age 150ms
@@ -110,7 +110,7 @@
 //!     at debug_mode::while_it_runs (examples/asyncio/debug_mode.rs:155:12)
 //!     at debug_mode::while_it_runs (examples/asyncio/debug_mode.rs:153:10)
 //!     at debug_mode::main (examples/asyncio/debug_mode.rs:169:5)
-//!     (50 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!     (60 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //! main returns
 //! ```
 //!

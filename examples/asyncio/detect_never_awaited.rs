@@ -32,13 +32,13 @@
 //! $ ASYNC_DEBUG=1 cargo run --example detect_never_awaited
 //! main returns
 //!  WARN debug_async::never_polled: future `detect_never_awaited::test` was never polled, and was dropped (created at examples/asyncio/detect_never_awaited.rs:61:22)
-//!   age 442us
+//!   age 669us
 //!   help: a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted
 //!     at detect_never_awaited::test (examples/asyncio/detect_never_awaited.rs:56:10)
 //!     at detect_never_awaited::bug (examples/asyncio/detect_never_awaited.rs:61:22)
 //!     at detect_never_awaited::main (examples/asyncio/detect_never_awaited.rs:76:20)
 //!     at detect_never_awaited::main (examples/asyncio/detect_never_awaited.rs:73:10)
-//!     (58 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!     (64 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //! ```
 //!
 //! The usual fix, in Rust as in Python, is to await it or to spawn it:

@@ -34,13 +34,13 @@
 //! main returns
 //! cleaned up
 //!  WARN debug_async::stream_not_closed: stream `generators_close::generator` was dropped before it ended or was closed; its cleanup runs later (created at examples/asyncio/generators_close.rs:70:23)
-//!   polls 1, items 1, busy 54us, age 1ms
+//!   polls 1, items 1, busy 5us, age 3ms
 //!   help: a task of its own runs the cleanup, after what comes next here: `close().await` the stream, iterate over it within `aclosing(stream, async |s| …).await`, which closes it on every way out, or `.discard()` it if the order does not matter
 //!     at generators_close::generator (examples/asyncio/generators_close.rs:70:23)
 //!     at generators_close::leave_it (examples/asyncio/generators_close.rs:78:30)
 //!     at generators_close::main (examples/asyncio/generators_close.rs:99:25)
 //!     at generators_close::main (examples/asyncio/generators_close.rs:96:10)
-//!     (66 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!     (64 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //! ```
 //!
 //! `aclosing` closes the stream when its body is done, however that ends:

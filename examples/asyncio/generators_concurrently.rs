@@ -49,12 +49,12 @@
 //! cleaned up
 //! main returns
 //!  WARN debug_async::stream_not_closed: stream `generators_concurrently::numbers` was dropped before it ended or was closed; its cleanup runs later (created at examples/asyncio/generators_concurrently.rs:92:23)
-//!   polls 8, items 4, busy 8us, age 3ms
+//!   polls 8, items 4, busy 791us, age 7ms
 //!   help: a task of its own runs the cleanup, after what comes next here: `close().await` the stream, iterate over it within `aclosing(stream, async |s| …).await`, which closes it on every way out, or `.discard()` it if the order does not matter
 //!     at generators_concurrently::numbers (examples/asyncio/generators_concurrently.rs:92:23)
 //!     at generators_concurrently::main (examples/asyncio/generators_concurrently.rs:116:29)
 //!     at generators_concurrently::main (examples/asyncio/generators_concurrently.rs:113:10)
-//!     (66 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!     (64 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //! ```
 //!
 //! Whoever shares the stream closes it, when the others are done:

@@ -17,30 +17,30 @@
 //! main returns
 //! $ cargo run --example logging
 //! main returns
-//! 2026-11-22T20:07:30.900742Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:104:5) name="logging::lost" site="examples/asyncio/logging.rs:104:5" task.id=1 count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted"
-//! 2026-11-22T20:07:30.909072Z  INFO debug_async::pending_at_shutdown: 1 task was still pending at shutdown: task `logging::waiting` spawned at examples/asyncio/logging.rs:106:5 count=1 help="they were dropped where they stood: await their handles, or tell them to stop and wait for it, before main returns"
-//! 2026-11-22T20:07:32.571336Z  WARN debug_async::never_polled: future `logging::forgotten` was never polled, and was dropped (created at examples/asyncio/logging.rs:105:22) name="logging::forgotten" site="examples/asyncio/logging.rs:105:22" count=1 help="a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted"
+//! 2026-11-22T20:57:09.215314Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:104:5) name="logging::lost" site="examples/asyncio/logging.rs:104:5" task.id=1 count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted"
+//! 2026-11-22T20:57:09.342112Z  INFO debug_async::pending_at_shutdown: 1 task was still pending at shutdown: task `logging::waiting` spawned at examples/asyncio/logging.rs:106:5 count=1 help="they were dropped where they stood: await their handles, or tell them to stop and wait for it, before main returns"
+//! 2026-11-22T20:57:09.829962Z  WARN debug_async::never_polled: future `logging::forgotten` was never polled, and was dropped (created at examples/asyncio/logging.rs:105:22) name="logging::forgotten" site="examples/asyncio/logging.rs:105:22" count=1 help="a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted"
 //! $ ASYNC_DEBUG=1 cargo run --example logging
 //! main returns
-//! 2026-11-22T20:07:33.630717Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:104:5) name="logging::lost" site="examples/asyncio/logging.rs:104:5" task.id=1 polls=1 busy=3us age=3ms count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted" stack=
+//! 2026-11-22T20:57:10.445011Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:104:5) name="logging::lost" site="examples/asyncio/logging.rs:104:5" task.id=1 polls=1 busy=8us age=2ms count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted" stack=
 //!     at logging::main (examples/asyncio/logging.rs:104:5)
 //!     at logging::main (examples/asyncio/logging.rs:95:10)
-//!     (58 frames hidden; ASYNC_DEBUG_STACK=full shows all)
-//! 2026-11-22T20:07:33.632673Z  INFO debug_async::pending_at_shutdown: 1 task was still pending at shutdown: task `logging::waiting` (age 3ms, polls 1) spawned at examples/asyncio/logging.rs:106:5 count=1 help="they were dropped where they stood: await their handles, or tell them to stop and wait for it, before main returns"
-//! 2026-11-22T20:07:33.649421Z  WARN debug_async::never_polled: future `logging::forgotten` was never polled, and was dropped (created at examples/asyncio/logging.rs:105:22) name="logging::forgotten" site="examples/asyncio/logging.rs:105:22" polls=0 age=3ms count=1 help="a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted" stack=
+//!     (64 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//! 2026-11-22T20:57:10.445127Z  INFO debug_async::pending_at_shutdown: 1 task was still pending at shutdown: task `logging::waiting` (age 2ms, polls 1) spawned at examples/asyncio/logging.rs:106:5 count=1 help="they were dropped where they stood: await their handles, or tell them to stop and wait for it, before main returns"
+//! 2026-11-22T20:57:10.478747Z  WARN debug_async::never_polled: future `logging::forgotten` was never polled, and was dropped (created at examples/asyncio/logging.rs:105:22) name="logging::forgotten" site="examples/asyncio/logging.rs:105:22" polls=0 age=2ms count=1 help="a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted" stack=
 //!     at logging::forgotten (examples/asyncio/logging.rs:80:10)
 //!     at logging::main (examples/asyncio/logging.rs:105:22)
 //!     at logging::main (examples/asyncio/logging.rs:95:10)
-//!     (58 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!     (64 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //! ```
 //!
 //! `setLevel(logging.WARNING)` leaves the summary at the end out:
 //!
 //! ```console
 //! $ RUST_LOG=debug_async=warn cargo run --example logging
-//! 2026-11-22T20:07:33.663986Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:104:5) name="logging::lost" site="examples/asyncio/logging.rs:104:5" task.id=1 count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted"
+//! 2026-11-22T20:57:10.491830Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:104:5) name="logging::lost" site="examples/asyncio/logging.rs:104:5" task.id=1 count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted"
 //! main returns
-//! 2026-11-22T20:07:34.373914Z  WARN debug_async::never_polled: future `logging::forgotten` was never polled, and was dropped (created at examples/asyncio/logging.rs:105:22) name="logging::forgotten" site="examples/asyncio/logging.rs:105:22" count=1 help="a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted"
+//! 2026-11-22T20:57:11.030214Z  WARN debug_async::never_polled: future `logging::forgotten` was never polled, and was dropped (created at examples/asyncio/logging.rs:105:22) name="logging::forgotten" site="examples/asyncio/logging.rs:105:22" count=1 help="a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted"
 //! ```
 //!
 //! `setLevel(logging.DEBUG)` adds what is good to know, and one kind can be switched
@@ -49,15 +49,15 @@
 //! ```console
 //! $ ASYNC_DEBUG=1 RUST_LOG=debug_async=debug,debug_async::never_polled=off cargo run --example logging
 //! main returns
-//! 2026-11-22T20:07:34.889338Z DEBUG debug_async::large_future: task `logging::large` is 20024 bytes large, spawned at examples/asyncio/logging.rs:107:17 name="logging::large" site="examples/asyncio/logging.rs:107:17" polls=0 age=140us count=1 help="it is moved as a whole: `Box::pin` the large future it awaits, or keep the large value it holds across an await on the heap" stack=
+//! 2026-11-22T20:57:11.587329Z DEBUG debug_async::large_future: task `logging::large` is 20024 bytes large, spawned at examples/asyncio/logging.rs:107:17 name="logging::large" site="examples/asyncio/logging.rs:107:17" polls=0 age=128us count=1 help="it is moved as a whole: `Box::pin` the large future it awaits, or keep the large value it holds across an await on the heap" stack=
 //!     at logging::main (examples/asyncio/logging.rs:107:17)
 //!     at logging::main (examples/asyncio/logging.rs:95:10)
-//!     (58 frames hidden; ASYNC_DEBUG_STACK=full shows all)
-//! 2026-11-22T20:07:34.889787Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:104:5) name="logging::lost" site="examples/asyncio/logging.rs:104:5" task.id=1 polls=1 busy=2us age=2ms count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted" stack=
+//!     (64 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//! 2026-11-22T20:57:11.587818Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:104:5) name="logging::lost" site="examples/asyncio/logging.rs:104:5" task.id=1 polls=1 busy=7us age=3ms count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted" stack=
 //!     at logging::main (examples/asyncio/logging.rs:104:5)
 //!     at logging::main (examples/asyncio/logging.rs:95:10)
-//!     (58 frames hidden; ASYNC_DEBUG_STACK=full shows all)
-//! 2026-11-22T20:07:34.889916Z  INFO debug_async::pending_at_shutdown: 1 task was still pending at shutdown: task `logging::waiting` (age 2ms, polls 1) spawned at examples/asyncio/logging.rs:106:5 count=1 help="they were dropped where they stood: await their handles, or tell them to stop and wait for it, before main returns"
+//!     (64 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//! 2026-11-22T20:57:11.587886Z  INFO debug_async::pending_at_shutdown: 1 task was still pending at shutdown: task `logging::waiting` (age 3ms, polls 1) spawned at examples/asyncio/logging.rs:106:5 count=1 help="they were dropped where they stood: await their handles, or tell them to stop and wait for it, before main returns"
 //! ```
 //!
 //! Python's page warns that network logging can block the event loop. A subscriber

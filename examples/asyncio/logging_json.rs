@@ -6,13 +6,13 @@
 //!
 //! ```console
 //! $ cargo run --example logging_json
-//! main returns
 //! {"level":"ERROR","fields":{"message":"task `logging_json::lost` failed and nobody looked: \"not consumed\" (spawned at examples/asyncio/logging_json.rs:50:9)","name":"logging_json::lost","site":"examples/asyncio/logging_json.rs:50:9","task.id":"1","count":1,"error":"\"not consumed\"","help":"await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted"},"target":"debug_async::unretrieved_error"}
+//! main returns
 //! {"level":"WARN","fields":{"message":"future `logging_json::forgotten` was never polled, and was dropped (created at examples/asyncio/logging_json.rs:51:26)","name":"logging_json::forgotten","site":"examples/asyncio/logging_json.rs:51:26","count":1,"help":"a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted"},"target":"debug_async::never_polled"}
 //! $ ASYNC_DEBUG=1 ASYNC_DEBUG_STACK=off cargo run --example logging_json
+//! {"level":"ERROR","fields":{"message":"task `logging_json::lost` failed and nobody looked: \"not consumed\" (spawned at examples/asyncio/logging_json.rs:50:9)","name":"logging_json::lost","site":"examples/asyncio/logging_json.rs:50:9","task.id":"1","polls":1,"busy":"7us","age":"2ms","count":1,"error":"\"not consumed\"","help":"await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted"},"target":"debug_async::unretrieved_error"}
 //! main returns
-//! {"level":"ERROR","fields":{"message":"task `logging_json::lost` failed and nobody looked: \"not consumed\" (spawned at examples/asyncio/logging_json.rs:50:9)","name":"logging_json::lost","site":"examples/asyncio/logging_json.rs:50:9","task.id":"1","polls":1,"busy":"1us","age":"93us","count":1,"error":"\"not consumed\"","help":"await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted"},"target":"debug_async::unretrieved_error"}
-//! {"level":"WARN","fields":{"message":"future `logging_json::forgotten` was never polled, and was dropped (created at examples/asyncio/logging_json.rs:51:26)","name":"logging_json::forgotten","site":"examples/asyncio/logging_json.rs:51:26","polls":0,"age":"1ms","count":1,"help":"a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted"},"target":"debug_async::never_polled"}
+//! {"level":"WARN","fields":{"message":"future `logging_json::forgotten` was never polled, and was dropped (created at examples/asyncio/logging_json.rs:51:26)","name":"logging_json::forgotten","site":"examples/asyncio/logging_json.rs:51:26","polls":0,"age":"2ms","count":1,"help":"a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted"},"target":"debug_async::never_polled"}
 //! ```
 //!
 //! What somebody looks at, or says is not wanted, is not logged:

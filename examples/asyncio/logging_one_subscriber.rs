@@ -14,11 +14,11 @@
 //! $ ASYNC_DEBUG=1 cargo run --example logging_one_subscriber
 //!  INFO request{id=7}: order paid
 //! main returns
-//! ERROR request{id=7}: debug_async::unretrieved_error: task `logging_one_subscriber::receipt` failed and nobody looked: "order 7 has no address" (spawned at examples/asyncio/logging_one_subscriber.rs:43:19) name="logging_one_subscriber::receipt" site="examples/asyncio/logging_one_subscriber.rs:43:19" task.id=1 polls=1 busy=1us age=368us count=1 error="\"order 7 has no address\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted" stack=
+//! ERROR request{id=7}: debug_async::unretrieved_error: task `logging_one_subscriber::receipt` failed and nobody looked: "order 7 has no address" (spawned at examples/asyncio/logging_one_subscriber.rs:43:19) name="logging_one_subscriber::receipt" site="examples/asyncio/logging_one_subscriber.rs:43:19" task.id=1 polls=1 busy=4us age=1ms count=1 error="\"order 7 has no address\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted" stack=
 //!     at logging_one_subscriber::request (examples/asyncio/logging_one_subscriber.rs:43:19)
 //!     at logging_one_subscriber::main (examples/asyncio/logging_one_subscriber.rs:72:10)
 //!     at logging_one_subscriber::main (examples/asyncio/logging_one_subscriber.rs:50:10)
-//!     (59 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!     (65 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //! ```
 //!
 //! Done right, only the application speaks:

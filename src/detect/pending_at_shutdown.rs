@@ -1,5 +1,6 @@
 //! `pending_at_shutdown`: what was left when main returned.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Acquire;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +13,7 @@ use crate::mode::Scope;
 use crate::record::{Flag, Object, Record, Step};
 use crate::registry;
 use crate::report::{self, Report, ReportKind};
+use crate::stack::Captured;
 
 const RUNNING: &str = "a closure of `spawn_blocking` that has begun runs on, and the runtime \
      waits for it unless it is shut down in the background or with a timeout";
@@ -26,7 +28,12 @@ struct Left {
     unwrapped: bool,
     oldest: Duration,
     polls: u64,
+    /// Where one of them waits: the leaf that is waited on for longest, and how long.
+    waits: Option<(Duration, Captured)>,
 }
+
+/// For how many sites a report says where one of their tasks waits.
+const WAITS: usize = 8;
 
 /// The tasks that a runtime leaves, by site.
 #[derive(Debug, Default)]
@@ -102,6 +109,16 @@ impl Summary {
         if let Some(debug) = record.debug() {
             left.oldest = left.oldest.max(debug.age());
             left.polls += debug.polls();
+            let owner = debug.tracker.owner();
+            let leaves = owner.map_or_else(Vec::new, |owner| owner.leaves());
+            let waits = leaves
+                .into_iter()
+                .map(|leaf| (leaf.since.elapsed(), leaf.stack))
+                .max_by_key(|(waiting, _)| *waiting);
+            let longer = |(waiting, _): &(Duration, _)| {
+                left.waits.is_none_or(|(longest, _)| *waiting > longest)
+            };
+            left.waits = waits.filter(longer).or(left.waits);
         }
     }
 
@@ -120,7 +137,11 @@ impl Summary {
             kind.level()
         };
         report::raise_at(level, kind, None, scope, || {
-            Report::new(kind, scope, self.text(unseen)).help_with(self.help())
+            let report = Report::new(kind, scope, self.text(unseen)).help_with(self.help());
+            let mut waits: Vec<_> = self.sites.values().filter_map(Left::waits).collect();
+            waits.sort_by_key(|(waiting, ..)| Reverse(*waiting));
+            let waits = waits.into_iter().take(WAITS);
+            waits.fold(report, |report, (_, of, stack)| report.waits(of, stack))
         });
     }
 
@@ -161,6 +182,12 @@ impl Summary {
 }
 
 impl Left {
+    fn waits(&self) -> Option<(Duration, String, Captured)> {
+        let (waiting, stack) = self.waits?;
+        let one = if self.tasks == 1 { "" } else { "one of " };
+        Some((waiting, format!("{one}{} waited in", self.name), stack))
+    }
+
     fn text(&self) -> String {
         let Left {
             name,
@@ -169,6 +196,7 @@ impl Left {
             oldest,
             polls,
             unwrapped: _,
+            waits: _,
         } = self;
         let times = if *tasks == 1 {
             String::new()

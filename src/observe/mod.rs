@@ -77,7 +77,7 @@ impl Watch {
 
     /// The same for what can be ready many times, as a stream is: `is_end` says of
     /// what it is ready with whether it is its end.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn poll_until<R>(
         &mut self,
         is_end: impl FnOnce(&R) -> bool,

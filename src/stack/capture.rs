@@ -5,7 +5,7 @@ use super::unwind;
 use crate::config::StackMode;
 
 /// A stack deeper than this is cut at its outer end.
-const DEPTH: usize = 64;
+const DEPTH: usize = 96;
 
 /// The present stack, if `mode` wants one.
 #[inline]

@@ -93,7 +93,8 @@ impl Tracker {
     }
 
     /// Polls through `poll`, with a waker of ours that stands for the one in `cx`.
-    #[inline]
+    // Always, as the poll body: no frame more on stacks that have an end.
+    #[inline(always)]
     pub(crate) fn poll<R>(
         &self,
         cx: &mut Context<'_>,

@@ -82,7 +82,7 @@ impl Shared for Link {
 }
 
 /// Polls with a root whose clones are counted.
-#[inline]
+#[inline(always)]
 pub(in crate::waker) fn counted<R>(
     polling: &Polling<'_>,
     parent: &Waker,
@@ -144,7 +144,7 @@ impl<'a, S: Shared> Lease<'a, S> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn lend<R>(self, poll: impl FnOnce(&Waker) -> R) -> R {
         let data = Arc::as_ptr(self.shared).cast();
         // SAFETY: the functions of the table keep to the contract: they are safe on any

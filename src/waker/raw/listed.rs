@@ -22,7 +22,7 @@ pub(super) struct Frame<'a> {
 }
 
 /// Polls with a root whose clones are listed.
-#[inline]
+#[inline(always)]
 pub(in crate::waker) fn listed<R>(
     polling: &Polling<'_>,
     parent: &Waker,

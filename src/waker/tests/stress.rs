@@ -215,7 +215,7 @@ const LEAVES: &[Leaf] = &[
             let timeout = Duration::from_micros(200);
             let wait = all.track(sleep(Duration::from_secs(600)));
             assert!(tokio::time::timeout(timeout, wait).await.is_err());
-            let mut moved = Box::pin(all.track(sleep(Duration::from_millis(2))));
+            let mut moved = Box::pin(all.track(sleep(Duration::from_millis(50))));
             assert!(futures::poll!(&mut moved).is_pending());
             tokio::spawn(moved).await.expect("no panic");
             let blocking = all.track(tokio::task::spawn_blocking(|| ()));
