@@ -11,7 +11,6 @@
 mod support;
 
 use std::collections::HashMap;
-use std::future::pending;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::thread::ThreadId;
