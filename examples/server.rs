@@ -276,7 +276,7 @@ mod bugs {
     }
 
     async fn watch_for_changes() {
-        std::future::pending::<()>().await;
+        tokio::time::sleep(Duration::from_secs(3600)).await;
     }
 
     /// Nobody tells these to stop when the server does.

@@ -282,8 +282,9 @@ impl Ended {
         let mut reports: BTreeMap<Site, Vec<&Value>> = BTreeMap::new();
         for event in &self.events {
             match kind(event) {
-                // That axum's own tasks are not tracked is true, and about no line.
-                "pending_at_shutdown" | "summary" | "untracked_tasks" => {}
+                // That axum's own tasks are not tracked is true, and about no line. What was
+                // cancelled is told who listens at `DEBUG`: nothing of it is a mistake.
+                "pending_at_shutdown" | "summary" | "untracked_tasks" | "cancelled" => {}
                 kind => {
                     let site = (kind.to_owned(), line_of(field(event, "site")));
                     reports.entry(site).or_default().push(event);
