@@ -110,6 +110,21 @@ fn a_buffer_that_is_flushed_or_shut_down() {
 }
 
 #[test]
+fn a_write_that_is_too_large_for_the_buffer() {
+    silent(async || {
+        let (a, mut b) = tokio::io::duplex(1 << 20);
+        let mut writer = BufWriter::new(a).tracked();
+        writer.write_all(BYTES).await.expect("it takes them");
+        let large = [7; 8 * 1024];
+        writer.write_all(&large).await.expect("it takes them");
+        drop(writer);
+        let mut all = Vec::new();
+        b.read_to_end(&mut all).await.expect("it is there");
+        assert_eq!(all.len(), BYTES.len() + large.len());
+    });
+}
+
+#[test]
 fn one_that_was_only_read_from_or_not_used() {
     silent(async || {
         let (a, mut b) = pipe();

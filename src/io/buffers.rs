@@ -40,6 +40,19 @@ pub(super) fn loses(type_name: &str) -> bool {
     }
 }
 
+/// From how many bytes on a write goes straight through, with what was held before it.
+/// Buffers have the size that they have by default, as far as their type tells: a larger
+/// one that holds such a write is missed, rather than a smaller one blamed.
+pub(super) fn straight_from(type_name: &str) -> Option<usize> {
+    const DEFAULT: usize = 8 * 1024;
+    let (outer, inner) = split(type_name);
+    if PASS_ON.contains(&outer) {
+        straight_from(inner)
+    } else {
+        LOSE.contains(&outer).then_some(DEFAULT)
+    }
+}
+
 fn is_in_memory(type_name: &str) -> bool {
     let (outer, inner) = split(type_name);
     if PASS_ON.contains(&outer) || outer == "debug_async::io::TrackedIo" {

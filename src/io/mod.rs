@@ -83,7 +83,7 @@ impl<T> TrackedIo<T> {
             record.take(Step::Polled);
         }
         TrackedIo {
-            outset: Outset::new(watch.record(), buffers::loses(std::any::type_name::<T>())),
+            outset: Outset::new(watch.record(), std::any::type_name::<T>()),
             inner,
             watch,
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::Poll;
 
+use super::buffers;
 use crate::clock::{self, Tick};
 use crate::detect::{slow_io, unflushed_io};
 use crate::observe::{self, Watch};
@@ -73,6 +74,8 @@ struct State {
     waits: [Option<Tick>; 5],
     /// A drop loses what was not flushed.
     loses: bool,
+    /// From how many bytes on a write leaves nothing that was not flushed.
+    straight_from: Option<usize>,
     /// The last operation gave an error.
     failed: bool,
     /// A seek has begun, which flushes first.
@@ -83,14 +86,15 @@ struct State {
 pub(super) struct Outset(Option<Box<State>>);
 
 impl Outset {
-    pub(super) fn new(record: Option<&Arc<Record>>, loses: bool) -> Outset {
+    pub(super) fn new(record: Option<&Arc<Record>>, type_name: &str) -> Outset {
         let record = record.filter(|record| record.debug().is_some());
         Outset(record.map(|record| {
             Box::new(State {
                 record: Arc::clone(record),
                 counts: Counts::default(),
                 waits: [None; 5],
-                loses,
+                loses: buffers::loses(type_name),
+                straight_from: buffers::straight_from(type_name),
                 failed: false,
                 seeks: false,
             })
@@ -157,7 +161,10 @@ impl Outset {
         if let Some(state) = &self.0 {
             add(&state.counts.writes, 1);
             add(&state.counts.bytes_written, bytes as u64);
-            add(&state.counts.unflushed, bytes as u64);
+            match state.straight_from {
+                Some(size) if bytes >= size => state.counts.unflushed.store(0, Relaxed),
+                _ => add(&state.counts.unflushed, bytes as u64),
+            }
         }
     }
 
