@@ -268,6 +268,10 @@ fn one_that_goes_down_with_a_task() {
 }
 
 #[test]
+#[cfg_attr(
+    tokio_unstable,
+    ignore = "tokio's hooks show its tasks: tests/unstable.rs"
+)]
 fn one_that_goes_down_with_the_runtime() {
     support::everywhere(|run| {
         let begun = run.block_on(async {

@@ -48,6 +48,10 @@ fn received(n: u32) -> ReceiverStream<u32> {
 }
 
 #[test]
+#[cfg_attr(
+    tokio_unstable,
+    ignore = "tokio's hooks show its tasks: tests/unstable.rs"
+)]
 fn a_stream_that_is_dropped_half_way() {
     silent(async || {
         let mut items = pin!(slowly(9).tracked());

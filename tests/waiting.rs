@@ -149,6 +149,10 @@ fn the_awaits_down_to_the_leaf() {
 }
 
 #[test]
+#[cfg_attr(
+    tokio_unstable,
+    ignore = "tokio's hooks show its tasks: tests/unstable.rs"
+)]
 fn the_leaf_is_named() {
     type Waits = Pin<Box<dyn Future<Output = ()> + Send>>;
     both!(async || {
@@ -396,6 +400,10 @@ fn in_production_there_is_nothing() {
 }
 
 #[test]
+#[cfg_attr(
+    tokio_unstable,
+    ignore = "tokio's hooks show its tasks: tests/unstable.rs"
+)]
 fn what_is_not_tracked_is_counted() {
     let program = support::Program::new(|| {
         let runtimes = runtimes(true, &Config::new());
