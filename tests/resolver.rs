@@ -106,6 +106,10 @@ fn at_the_call(kind: ReportKind) -> Expected {
 }
 
 #[test]
+#[cfg_attr(
+    tokio_unstable,
+    ignore = "tokio's hooks show its tasks: tests/unstable.rs"
+)]
 fn a_name_that_is_resolved() {
     on(OURS, |run| {
         run.config(Config::new().blocked(Duration::from_secs(60)));
