@@ -9,6 +9,8 @@
 //!   is used up: the same,
 //! - one that is in a future that is `.slow_ok()`.
 //!
+//! On several workers a task that only yields is missed now and then: not understood yet.
+//!
 //! A `yield_now` is told from what else the runtime wakes by the stack of its leaf. So
 //! without await stacks only those are found that wake themselves at once.
 
