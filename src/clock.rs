@@ -65,6 +65,11 @@ impl Tick {
         Duration::from_nanos(system_nanos().saturating_sub(self.0.get() & !SYSTEM))
     }
 
+    /// Whether it is no earlier than another, also of the other clock.
+    pub(crate) fn is_since(self, start: Tick) -> bool {
+        self.elapsed() <= start.elapsed()
+    }
+
     /// As a word, which is not zero.
     #[inline]
     pub(crate) fn to_bits(self) -> u64 {

@@ -153,6 +153,7 @@ pub mod config;
 mod detect;
 pub mod dump;
 pub mod future;
+mod ids;
 #[cfg(feature = "io")]
 pub mod io;
 mod kind;

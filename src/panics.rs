@@ -50,7 +50,7 @@ pub(crate) fn watch() {
 pub(crate) fn printed_since(start: Tick) -> Duration {
     let printed = PRINTED.try_with(Cell::get).ok().flatten();
     match printed {
-        Some((at, took)) if at.elapsed() <= start.elapsed() => took,
+        Some((at, took)) if at.is_since(start) => took,
         _ => Duration::ZERO,
     }
 }

@@ -5,11 +5,11 @@
 //! with another waker, than before. Not reported is a future that was first polled
 //! outside of any runtime.
 
-use std::hash::{Hash, Hasher};
 use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::runtime::Handle;
 
+use crate::ids;
 use crate::record::{Debugged, Record};
 use crate::report::{self, Report, ReportKind};
 
@@ -45,22 +45,8 @@ pub(crate) fn moved(record: &Record, debug: &Debugged) {
 
 /// The number of the runtime that this thread is in, as its id shows it.
 fn current() -> Option<u64> {
-    /// An id gives its number away to nobody but a hasher, short of formatting it.
-    struct Number(u64);
-    impl Hasher for Number {
-        fn write(&mut self, _: &[u8]) {}
-        fn write_u64(&mut self, number: u64) {
-            self.0 = number;
-        }
-        fn finish(&self) -> u64 {
-            self.0
-        }
-    }
-
     let handle = Handle::try_current().ok()?;
-    let mut number = Number(0);
-    handle.id().hash(&mut number);
-    Some(number.finish())
+    Some(ids::number(handle.id()))
 }
 
 const HELP: &str = "its timers and sockets are driven by the first: they stand still while that \

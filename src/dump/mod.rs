@@ -94,7 +94,7 @@ pub(crate) fn of(scope: &Arc<Scope>) -> Snapshot {
 /// is not to blame for it.
 pub(crate) fn taken_since(start: Tick) -> Duration {
     match TAKEN.try_with(Cell::get).ok().flatten() {
-        Some((at, took)) if at.elapsed() <= start.elapsed() => took,
+        Some((at, took)) if at.is_since(start) => took,
         _ => Duration::ZERO,
     }
 }

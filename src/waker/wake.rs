@@ -126,25 +126,7 @@ pub(super) fn this_thread() -> usize {
 #[cfg(not(loom))]
 #[inline]
 pub(super) fn task_number() -> u64 {
-    use std::hash::{Hash, Hasher};
-
-    /// An id gives its number away to nobody but a hasher, short of formatting it.
-    struct Number(u64);
-    impl Hasher for Number {
-        fn write(&mut self, _: &[u8]) {}
-        fn write_u64(&mut self, number: u64) {
-            self.0 = number;
-        }
-        fn finish(&self) -> u64 {
-            self.0
-        }
-    }
-
-    tokio::task::try_id().map_or(0, |id| {
-        let mut number = Number(0);
-        id.hash(&mut number);
-        number.finish()
-    })
+    tokio::task::try_id().map_or(0, crate::ids::number)
 }
 
 /// There are no tasks in loom's models.

@@ -127,7 +127,7 @@ impl Level {
 
     pub(super) fn taken_since(&self, start: Tick) -> Option<Taken> {
         let mut taken = self.taken();
-        taken.take_if(|taken| taken.at.elapsed() <= start.elapsed())
+        taken.take_if(|taken| taken.at.is_since(start))
     }
 }
 
@@ -223,7 +223,7 @@ impl Showing {
         self.slot.hidden.store(hidden, Relaxed);
         self.slot.innermost.start.store(0, Release);
         drop(outer);
-        let taken = taken.take_if(|taken| taken.at.elapsed() <= start.elapsed());
+        let taken = taken.take_if(|taken| taken.at.is_since(start));
         if was_told {
             Untold::No
         } else {
