@@ -46,59 +46,41 @@ trait Runs: Sized {
     fn handle(&self) -> &Handle;
 }
 
-impl Runs for Runtime {
-    fn build(builder: &mut Builder) -> std::io::Result<Self> {
-        builder.build()
-    }
-    fn scope(&self) -> &Arc<Scope> {
-        Runtime::scope(self)
-    }
-    fn run<F: Future>(
-        &self,
-        limit: Option<Duration>,
-        body: F,
-        name: Option<String>,
-        at: Place,
-    ) -> Result<F::Output, TimedOut> {
-        self.block_on_within(limit, body, name, at)
-    }
-    #[cfg(feature = "stream")]
-    fn run_quietly<F: Future>(&self, future: F) -> F::Output {
-        let _entered = mode::enter(Some(Arc::clone(self.scope())));
-        tokio::runtime::Runtime::block_on(self, future)
-    }
-    #[cfg(feature = "stream")]
-    fn handle(&self) -> &Handle {
-        Runtime::handle(self)
-    }
+macro_rules! runs {
+    ($runtime:ident, |$builder:ident| $build:expr) => {
+        impl Runs for $runtime {
+            fn build($builder: &mut Builder) -> std::io::Result<Self> {
+                $build
+            }
+            fn scope(&self) -> &Arc<Scope> {
+                $runtime::scope(self)
+            }
+            fn run<F: Future>(
+                &self,
+                limit: Option<Duration>,
+                body: F,
+                name: Option<String>,
+                at: Place,
+            ) -> Result<F::Output, TimedOut> {
+                self.block_on_within(limit, body, name, at)
+            }
+            #[cfg(feature = "stream")]
+            fn run_quietly<F: Future>(&self, future: F) -> F::Output {
+                let _entered = mode::enter(Some(Arc::clone(self.scope())));
+                tokio::runtime::$runtime::block_on(self, future)
+            }
+            #[cfg(feature = "stream")]
+            fn handle(&self) -> &Handle {
+                $runtime::handle(self)
+            }
+        }
+    };
 }
 
-impl Runs for LocalRuntime {
-    fn build(builder: &mut Builder) -> std::io::Result<Self> {
-        builder.build_local(LocalOptions::default())
-    }
-    fn scope(&self) -> &Arc<Scope> {
-        LocalRuntime::scope(self)
-    }
-    fn run<F: Future>(
-        &self,
-        limit: Option<Duration>,
-        body: F,
-        name: Option<String>,
-        at: Place,
-    ) -> Result<F::Output, TimedOut> {
-        self.block_on_within(limit, body, name, at)
-    }
-    #[cfg(feature = "stream")]
-    fn run_quietly<F: Future>(&self, future: F) -> F::Output {
-        let _entered = mode::enter(Some(Arc::clone(self.scope())));
-        tokio::runtime::LocalRuntime::block_on(self, future)
-    }
-    #[cfg(feature = "stream")]
-    fn handle(&self) -> &Handle {
-        LocalRuntime::handle(self)
-    }
-}
+runs!(Runtime, |builder| builder.build());
+runs!(LocalRuntime, |builder| {
+    builder.build_local(LocalOptions::default())
+});
 
 /// Tells all there is to tell when it is dropped: also when main panics.
 struct Ending(Arc<Scope>);
