@@ -76,7 +76,6 @@ fn a_future_that_wakes_itself() {
 }
 
 #[test]
-#[ignore = "on several workers such a loop is missed now and then"]
 fn a_loop_that_yields() {
     in_debug(|run| {
         run.block_on(async {

@@ -9,8 +9,6 @@
 //!   is used up: the same,
 //! - one that is in a future that is `.slow_ok()`.
 //!
-//! On several workers a task that only yields is missed now and then: not understood yet.
-//!
 //! A `yield_now` is told from what else the runtime wakes by the stack of its leaf. So
 //! without await stacks only those are found that wake themselves at once.
 
@@ -24,7 +22,7 @@ use crate::record::{Debugged, Flag, Object, Record};
 use crate::registry;
 use crate::report::{self, Report, ReportKind};
 use crate::stack::Captured;
-use crate::waker::{By, Owner, Wakes};
+use crate::waker::{Owner, Wakes};
 
 const KIND: ReportKind = ReportKind::Busy;
 
@@ -145,12 +143,9 @@ impl Suspects {
     fn wakes_itself(&mut self, before: &Figures, now: &Figures, owner: &Owner) -> bool {
         match woken(before, now) {
             Woken::AtOnce => true,
-            // A sample: what it was woken from last, and who did.
-            Woken::ByAnother => {
-                let by_task = |by| matches!(by, By::Task(_));
-                !owner.woken().is_some_and(|woken| by_task(woken.by))
-                    && self.is_yield(owner.last_woken_in())
-            }
+            // A sample: what it was woken from last. Nobody but the runtime wakes what
+            // yields; on a worker it does so in the name of the worker's own task.
+            Woken::ByAnother => self.is_yield(owner.last_woken_in()),
             Woken::Mixed => false,
         }
     }
