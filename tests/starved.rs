@@ -28,7 +28,7 @@ const CERTAIN: Duration = Duration::from_millis(4_500);
 /// How many tasks are in each state of affairs that looks like it and is not.
 const MANY: u32 = 1_000;
 
-const MOMENT: Duration = Duration::from_millis(20);
+const MOMENT: Duration = Duration::from_millis(60);
 
 fn starved() -> Expected {
     Expected::new(ReportKind::Starved)
@@ -120,13 +120,13 @@ fn the_body_of_a_loop_over_a_buffered_stream() {
     in_debug(|run| {
         run.block_on(async {
             run_till_found("consumes", async {
+                // One for the body of the loop, and one that it leaves where it is.
                 let work = |n: u32| async move {
                     sleep(MOMENT * n).await; // site: works
-                    sleep(MOMENT).await;
                 };
                 // site: buffered
-                let works = futures::stream::iter(1..4).map(|n| work(n).tracked_as("work"));
-                let mut works = works.buffer_unordered(3);
+                let works = futures::stream::iter(1..3).map(|n| work(n).tracked_as("work"));
+                let mut works = works.buffer_unordered(2);
                 while let Some(()) = works.next().await {
                     sleep(LONG).await; // site: consumes
                 }
