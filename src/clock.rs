@@ -5,6 +5,7 @@
 //! measured against the system's clock first; a thread of its own does that when
 //! debug mode is first used, and till then the system's clock stands in.
 
+use std::cmp::Ordering;
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Once, OnceLock};
@@ -43,6 +44,14 @@ pub(crate) fn tick() -> Tick {
 fn system_nanos() -> u64 {
     static FIRST: OnceLock<Instant> = OnceLock::new();
     FIRST.get_or_init(now).elapsed().as_nanos() as u64
+}
+
+/// Two of different clocks are in no order.
+impl PartialOrd for Tick {
+    fn partial_cmp(&self, other: &Tick) -> Option<Ordering> {
+        let of_one_clock = (self.0.get() ^ other.0.get()) & SYSTEM == 0;
+        of_one_clock.then(|| self.0.cmp(&other.0))
+    }
 }
 
 impl Tick {

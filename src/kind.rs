@@ -78,6 +78,8 @@ kinds! {
     PolledAfterCompletion, "polled_after_completion", WARN;
     /// A future was first polled in one runtime, and then in another.
     WrongRuntime, "wrong_runtime", WARN;
+    /// Two tasks poll one future or stream in turn, although it keeps the waker of one.
+    PolledByTwoTasks, "polled_by_two_tasks", WARN;
     /// A `tracing` span was entered across an await point: it now covers what
     /// other tasks do on that thread.
     SpanAcrossAwait, "span_across_await", WARN;

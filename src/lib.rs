@@ -53,6 +53,7 @@
 //! | `busy` | WARN | debug | a task is polled more than 10 000 times a second, for seconds, because it wakes itself |
 //! | `polled_after_completion` | WARN | debug | a future was polled again after it was ready; a stream panicked when it was polled again after its end |
 //! | `wrong_runtime` | WARN | debug | a future was first polled in one runtime, and then in another |
+//! | `polled_by_two_tasks` | WARN | debug | a future or stream is polled by one task while another waits on it, and then by that one again |
 //! | `span_across_await` | WARN | debug | a `tracing` span was left entered across an await |
 //! | `abandoned` | WARN | debug | 100 tasks of one site (200, 400, …) live on whose handles were polled and then dropped |
 //! | `dropped_midway` | WARN | debug | a future that is `.must_complete()` was dropped between two polls |

@@ -8,7 +8,7 @@ use std::any::type_name;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, AtomicUsize};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use once_cell::race::OnceBox;
@@ -186,6 +186,8 @@ pub(crate) struct Debugged {
     /// is tracked the waker that it was polled with last.
     pub(crate) runtime: AtomicU64,
     pub(crate) waker: AtomicUsize,
+    /// Of the task that waited on it when another began to poll it.
+    pub(crate) waited_on: Mutex<Waited>,
     /// The results of the set that it is a task of.
     pub(crate) results: OnceLock<Arc<Results>>,
     /// How often it had been polled when the living were last looked through.
@@ -237,6 +239,27 @@ impl Results {
         let joined = self.joined.load(Relaxed);
         (self.finished.load(Relaxed), joined)
     }
+}
+
+/// Whether a task waited on something when another began to poll it.
+pub(crate) enum Waited {
+    Nobody,
+    Task(Box<Wait>),
+    /// Nothing more is to be said.
+    Enough,
+}
+
+/// How a task waited on something that is polled in it.
+#[derive(Clone, Copy)]
+pub(crate) struct Wait {
+    /// The number of the task, and of its poll.
+    pub(crate) task: u64,
+    pub(crate) task_poll: u64,
+    /// The number of the poll of what it waited on.
+    pub(crate) poll: u64,
+    pub(crate) stack: Captured,
+    /// It had been woken for it.
+    pub(crate) woken: bool,
 }
 
 /// What stands for the task in which something is polled: the task itself, or the
@@ -479,6 +502,7 @@ impl Debugged {
             task_id: OnceLock::new(),
             runtime: AtomicU64::new(0),
             waker: AtomicUsize::new(0),
+            waited_on: Mutex::new(Waited::Nobody),
             results: OnceLock::new(),
             looked_at: AtomicU64::new(0),
             in_poll: AtomicBool::new(false),

@@ -16,6 +16,7 @@ pub(crate) mod never_polled;
 pub(crate) mod outside_runtime;
 pub(crate) mod pending_at_shutdown;
 pub(crate) mod polled_after_completion;
+pub(crate) mod polled_by_two_tasks;
 mod running;
 pub(crate) mod shutdown_hang;
 pub(crate) mod slow_drop;

@@ -23,7 +23,7 @@ use crate::clock::{self, Tick};
 use crate::detect::dropped_midway::Said;
 use crate::detect::{
     abandoned, dropped_midway, living, never_polled, pending_at_shutdown, polled_after_completion,
-    slow_drop, slow_poll, span_across_await, wrong_runtime,
+    polled_by_two_tasks, slow_drop, slow_poll, span_across_await, wrong_runtime,
 };
 use crate::dump;
 use crate::mode::Scope;
@@ -314,6 +314,9 @@ fn moved(record: &Record, debug: &Debugged, frame: &Frame) {
             // What is within another goes where that goes.
             wrong_runtime::moved(record, debug);
         }
+    }
+    if record.object().is_part() {
+        polled_by_two_tasks::moved(record, debug, frame.under());
     }
     debug.under.store(frame.under());
 }

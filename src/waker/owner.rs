@@ -121,8 +121,13 @@ impl Owner {
     /// was listed, and gone with the wake. (A leaf that is woken and stays is still
     /// among [`leaves`](Owner::leaves).)
     pub(crate) fn woken_in(&self) -> Option<Captured> {
-        let (poll, stack) = lock(&self.leaves).woken;
-        (poll == self.polls() && stack != Captured::NONE).then_some(stack)
+        self.woken_after(self.polls())
+    }
+
+    /// The same of the poll with that number, if no later one was followed by such a wake.
+    pub(crate) fn woken_after(&self, poll: u64) -> Option<Captured> {
+        let (last, stack) = lock(&self.leaves).woken;
+        (last == poll && stack != Captured::NONE).then_some(stack)
     }
 
     /// The same, of the last time that there was such a leaf.

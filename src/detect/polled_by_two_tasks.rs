@@ -1,0 +1,152 @@
+//! `polled_by_two_tasks`: a future, or stream, is polled by one task while another waits
+//! on it, and then by that other again.
+//!
+//! It keeps the waker of its last poll only, so each poll by the one throws out the
+//! waker of the other, which may wait for ever (then a `lost_waker` too), or finds that
+//! somebody has taken what it was woken for.
+//!
+//! It is looked at when something is polled under another task than before. That a task
+//! waits on it is certain if the last thing that task did before it gave way was to have
+//! its waker cloned in there. So not reported is
+//!
+//! - a hand-over, and taking turns: who gave it away waits on something else by then,
+//! - what was not the last branch of a `select!` or `join!` to be polled. The order of
+//!   the branches is random, so another round shows it,
+//! - what keeps the wakers of both, as a future made for many does,
+//! - anything without await stacks, of which there are no clones to see.
+
+use std::sync::PoisonError;
+
+use crate::record::{Debugged, Record, Step, Under, Wait, Waited};
+use crate::registry;
+use crate::report::{self, Report, ReportKind};
+use crate::stack::Captured;
+use crate::waker::{Leaf, Owner};
+
+const KIND: ReportKind = ReportKind::PolledByTwoTasks;
+
+/// A poll of it begins under another task than the last one was.
+pub(crate) fn moved(record: &Record, debug: &Debugged, now: Under) {
+    let Some(owner) = debug.tracker.owner() else {
+        return;
+    };
+    let mut waited = debug
+        .waited_on
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    let again = match &*waited {
+        Waited::Enough => return,
+        Waited::Task(wait) if wait.task == now.number => Some(**wait),
+        Waited::Task(_) | Waited::Nobody => None,
+    };
+    let Some(wait) = again else {
+        let wait = waiting(debug.under.load(), debug, owner);
+        *waited = wait.map_or(Waited::Nobody, |wait| Waited::Task(Box::new(wait)));
+        return;
+    };
+    *waited = Waited::Enough;
+    drop(waited);
+    if !keeps_both(&wait, now, owner) {
+        report::raise(KIND, Some(record.site()), &record.scope(), || {
+            make(record, debug, owner, &wait, now)
+        });
+    }
+}
+
+/// How this task waits on something that it polled last, if it certainly does.
+fn waiting(task: Under, debug: &Debugged, owner: &Owner) -> Option<Wait> {
+    let record = registry::at(task.place)?;
+    let waiter = record.debug().filter(|waiter| {
+        waiter.number == task.number && task.number != debug.number && !record.has(Step::Done)
+    })?;
+    let task_owner = waiter.tracker.owner()?;
+    if task_owner.is_polling() {
+        return None;
+    }
+    let wait = Wait {
+        task: task.number,
+        task_poll: task_owner.polls(),
+        poll: owner.polls(),
+        stack: Captured::NONE,
+        woken: false,
+    };
+    let (outer, inner) = (task_owner.leaves(), owner.leaves());
+    let is_inner = |leaf: &Leaf| inner.iter().any(|inner| inner.is_same(leaf));
+    let by_time = |leaf: &&Leaf| leaf.since.to_bits();
+    let Some(last) = outer
+        .iter()
+        .filter(|leaf| is_inner(leaf))
+        .max_by_key(by_time)
+    else {
+        // None is left if it was woken for the one that there was.
+        let stack = task_owner.woken_in().filter(|_| outer.is_empty())?;
+        let is_own = owner.woken_in() == Some(stack);
+        return is_own.then_some(Wait {
+            stack,
+            woken: true,
+            ..wait
+        });
+    };
+    let is_last = outer
+        .iter()
+        .all(|leaf| is_inner(leaf) || leaf.since < last.since);
+    (is_last && last.poll == wait.task_poll).then_some(Wait {
+        stack: last.stack,
+        ..wait
+    })
+}
+
+/// Whether it kept the waker of the one task when the other polled it.
+fn keeps_both(wait: &Wait, now: Under, owner: &Owner) -> bool {
+    if owner.leaves().iter().any(|leaf| leaf.poll <= wait.poll) {
+        return true;
+    }
+    let task = registry::at(now.place);
+    let task = task.as_ref().and_then(|task| task.debug());
+    let task = task.and_then(|task| task.tracker.owner());
+    let woken = task.and_then(|task| task.woken_after(wait.task_poll));
+    !wait.woken && woken == Some(wait.stack)
+}
+
+fn make(record: &Record, debug: &Debugged, owner: &Owner, wait: &Wait, now: Under) -> Report {
+    let name = |under: Under| {
+        let task = registry::at(under.place)
+            .filter(|task| task.debug().is_some_and(|task| task.number == under.number));
+        task.map_or_else(
+            || "a task that is gone".to_owned(),
+            |task| {
+                if under.number == debug.number {
+                    "a task that is not tracked".to_owned()
+                } else {
+                    super::subject(&task)
+                }
+            },
+        )
+    };
+    let other = debug.under.load();
+    let (one, other) = (name(now), name(other));
+    let message = format!(
+        "{} is polled by two tasks: {other} polled it while {one} waited on it, which polls it \
+         again now ({})",
+        super::subject(record),
+        super::origin(record),
+    );
+    let mut report = Report::about(record, KIND, message)
+        .in_task(tokio::task::try_id())
+        .waits(format!("{one} waited in"), wait.stack)
+        .help_with(HELP);
+    let leaves = owner.leaves();
+    let last = leaves.iter().filter(|leaf| leaf.poll == owner.polls());
+    if let Some(stack) = last
+        .map(|leaf| leaf.stack)
+        .next()
+        .or_else(|| owner.woken_in())
+    {
+        report = report.waits(format!("{other} waited in"), stack);
+    }
+    report
+}
+
+const HELP: &str = "it keeps the waker of its last poll only, so the other is not woken; let one \
+     task poll it and pass on what it gives, by a channel, or hold a `tokio::sync::Mutex` over \
+     the whole wait; a future can be made `shared()`";
