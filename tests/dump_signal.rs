@@ -9,7 +9,7 @@ use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use debug_async::config::{Config, Signal};
 use debug_async::runtime::{Builder, Runtime};
@@ -116,8 +116,8 @@ fn by_another_signal() {
         .succeeded();
 }
 
-/// Whether a dump was printed for a signal that the program has got itself.
-fn dumped_besides(config: Config, handles_it_first: bool) -> bool {
+/// Whether a dump was printed, in this time, for a signal that the program has got itself.
+fn dumped_besides(config: Config, handles_it_first: bool, within: Duration) -> bool {
     let stderr = Stderr::new();
     let runtime = runtime(config);
     // Debug mode tracks it: from here on it listens.
@@ -133,9 +133,12 @@ fn dumped_besides(config: Config, handles_it_first: bool) -> bool {
     listen();
     kill("USR1");
     runtime.block_on(got).expect("it came");
-    // Longer than the dump of a process with nothing in it takes.
-    std::thread::sleep(Duration::from_secs(1));
-    stderr.text().contains("dump of process")
+    let until = Instant::now() + within;
+    let is_there = || stderr.text().contains("dump of process");
+    while !is_there() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    is_there()
 }
 
 #[test]
@@ -143,7 +146,12 @@ fn a_program_that_handles_it_has_it_for_itself() {
     for first in ["first", "later"] {
         let program = Program::new(|| {
             let first = support::child::case() == "first";
-            assert!(!dumped_besides(Config::new(), first));
+            // Longer than the dump of a process with nothing in it takes.
+            assert!(!dumped_besides(
+                Config::new(),
+                first,
+                Duration::from_secs(1)
+            ));
         });
         program.run_case(first, &[]).succeeded();
     }
@@ -155,7 +163,7 @@ fn a_signal_that_is_set_dumps_whoever_handles_it() {
         let program = Program::new(|| {
             let first = support::child::case() == "first";
             let config = Config::new().dump_signal(Signal::USR1);
-            assert!(dumped_besides(config, first));
+            assert!(dumped_besides(config, first, Duration::from_secs(30)));
         });
         program.run_case(first, &[]).succeeded();
     }
