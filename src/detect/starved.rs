@@ -54,7 +54,7 @@ struct Suspect {
 /// Whether something that was polled, is not being polled and is not done may be.
 pub(super) fn may_be(record: &Record, debug: &Debugged, owner: &Owner) -> bool {
     record.object() == Object::Future
-        && owner.woken().is_some_and(|w| w.at.elapsed() >= SUSPECT)
+        && owner.woken().is_some_and(|at| at.elapsed() >= SUSPECT)
         && !record.is(Flag::PARKED)
         && !debug.scope.is_ending()
 }
@@ -104,7 +104,7 @@ struct Starved<'a> {
 
 impl<'a> Starved<'a> {
     fn find(record: &'a Record, debug: &Debugged, owner: &'a Owner) -> Option<Starved<'a>> {
-        let woken = owner.woken()?.at.elapsed();
+        let woken = owner.woken()?.elapsed();
         let under = debug.under.load();
         let task = registry::at(under.place)?;
         let task_debug = task.debug().filter(|task| task.number == under.number)?;

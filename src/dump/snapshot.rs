@@ -234,7 +234,7 @@ impl Known {
             busy: debug.busy(),
             age: debug.age(),
             last_polled: debug.last_polled.load().map(Tick::elapsed),
-            woken: owner.and_then(Owner::woken).map(|woken| woken.at.elapsed()),
+            woken: owner.and_then(Owner::woken).map(Tick::elapsed),
             created_in: some(debug.created_in.load(Relaxed)),
             polled_in: some(debug.polled_in.load(Relaxed)),
             wakers: owner.map(Owner::clones),

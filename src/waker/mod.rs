@@ -57,8 +57,7 @@ mod wake;
 mod tests;
 
 pub(crate) use self::owner::{Outlook, Owner, Wakes};
-#[allow(unused_imports)]
-pub(crate) use self::wake::{By, Leaf};
+pub(crate) use self::wake::Leaf;
 
 use std::sync::OnceLock;
 use std::task::{Context, Waker};

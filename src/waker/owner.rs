@@ -9,8 +9,8 @@ use slab::Slab;
 use super::raw::Link;
 use super::slot::Slot;
 use super::sync::{Arc, AtomicU64, AtomicUsize, Mutex, MutexGuard};
-use super::wake::{By, Leaf, News, Woken, this_thread};
-use crate::clock::AtomicTick;
+use super::wake::{Leaf, News, this_thread};
+use crate::clock::{AtomicTick, Tick};
 use crate::stack::Captured;
 
 /// It was woken in its own poll, by the thread that polls it.
@@ -22,9 +22,6 @@ const OVERLAPPED: u64 = 1 << 2;
 const WOKEN: u64 = BY_ITSELF | BY_ANOTHER;
 const POLL: u64 = 1 << 3;
 
-/// For `woken_by`: the future itself. Task numbers count up from 1.
-const ITSELF: u64 = u64::MAX;
-
 /// What is known of one tracked future. Every clone of its waker holds it, so that
 /// it may outlive the future; it never holds a clone itself.
 pub(crate) struct Owner {
@@ -32,9 +29,8 @@ pub(crate) struct Owner {
     period: AtomicU64,
     /// The thread that polls it now, or 0.
     polling: AtomicUsize,
-    /// The first wake since the last poll began. Two that race may mix.
+    /// When it was first woken since the last poll began.
     woken_at: AtomicTick,
-    woken_by: AtomicU64,
     by_itself: AtomicU64,
     at_once: AtomicU64,
     by_another: AtomicU64,
@@ -87,7 +83,6 @@ impl Owner {
             period: AtomicU64::new(0),
             polling: AtomicUsize::new(0),
             woken_at: AtomicTick::new(),
-            woken_by: AtomicU64::new(0),
             by_itself: AtomicU64::new(0),
             at_once: AtomicU64::new(0),
             by_another: AtomicU64::new(0),
@@ -141,18 +136,12 @@ impl Owner {
         counted + lock(&self.leaves).listed.len()
     }
 
-    /// The first wake since its last poll began.
-    pub(crate) fn woken(&self) -> Option<Woken> {
+    /// When it was first woken since its last poll began.
+    pub(crate) fn woken(&self) -> Option<Tick> {
         if self.period.load(Acquire) & WOKEN == 0 {
             return None;
         }
-        let by = match self.woken_by.load(Relaxed) {
-            0 => By::Elsewhere,
-            ITSELF => By::Itself,
-            task => By::Task(task),
-        };
-        let at = self.woken_at.load()?;
-        Some(Woken { at, by })
+        self.woken_at.load()
     }
 
     pub(crate) fn wakes(&self) -> Wakes {
@@ -195,11 +184,8 @@ impl Owner {
             return period / POLL;
         }
         if period & WOKEN == 0 {
-            // Before the bit, so that who sees the bit sees these, or later ones.
-            let (at, task) = news.stamp();
-            self.woken_at.store(at);
-            self.woken_by
-                .store(if own { ITSELF } else { task }, Relaxed);
+            // Before the bit, so that who sees the bit sees this, or a later one.
+            self.woken_at.store(news.at());
         }
         let period = self.period.fetch_or(bit, Release);
         if period & bit == 0 {

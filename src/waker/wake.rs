@@ -11,10 +11,6 @@ pub(crate) struct Leaf {
     pub(crate) stack: Captured,
     /// When.
     pub(crate) since: Tick,
-    /// The number of the task in which it was, as tokio's ids show it; 0: in none.
-    // For `polled_by_two_tasks`.
-    #[allow(dead_code)]
-    pub(crate) task: u64,
     /// During, or after, which poll of the future; the first is 1.
     ///
     /// A leaf registers anew whenever it is polled. One that is of an earlier poll
@@ -30,32 +26,13 @@ impl Leaf {
     }
 }
 
-/// Who woke.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum By {
-    /// The future, in its own poll.
-    Itself,
-    /// The task with this number, in a poll of its own.
-    Task(u64),
-    /// A thread outside of tasks: a driver, a timer, the program's own. Also the
-    /// runtime for a task that yielded.
-    Elsewhere,
-}
-
-/// The first wake since a poll began.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Woken {
-    pub(crate) at: Tick,
-    pub(crate) by: By,
-}
-
 /// A wake on its way through the tracked futures around a leaf.
 pub(super) struct News {
     /// The thread that wakes.
     pub(super) thread: usize,
     /// It came by the waker of a poll, not by a clone.
     pub(super) by_root: bool,
-    stamp: Option<(Tick, u64)>,
+    at: Option<Tick>,
 }
 
 impl News {
@@ -69,22 +46,20 @@ impl News {
         News {
             thread: this_thread(),
             by_root,
-            stamp: None,
+            at: None,
         }
     }
 
-    /// When, and in which task.
+    /// When.
     #[inline]
-    pub(super) fn stamp(&mut self) -> (Tick, u64) {
-        *self
-            .stamp
-            .get_or_insert_with(|| (clock::tick(), task_number()))
+    pub(super) fn at(&mut self) -> Tick {
+        *self.at.get_or_insert_with(clock::tick)
     }
 }
 
 /// A clone on its way through the tracked futures around a leaf.
 pub(super) struct Cloning {
-    stamp: Option<(Captured, Tick, u64)>,
+    stamp: Option<(Captured, Tick)>,
 }
 
 impl Cloning {
@@ -96,15 +71,10 @@ impl Cloning {
     /// The leaf, of this poll of a future. The first call takes the stack.
     #[inline]
     pub(super) fn leaf(&mut self, poll: u64) -> Leaf {
-        let (stack, since, task) = *self
+        let (stack, since) = *self
             .stamp
-            .get_or_insert_with(|| (stack::capture_always(), clock::tick(), task_number()));
-        Leaf {
-            stack,
-            since,
-            task,
-            poll,
-        }
+            .get_or_insert_with(|| (stack::capture_always(), clock::tick()));
+        Leaf { stack, since, poll }
     }
 }
 
@@ -120,17 +90,4 @@ pub(super) fn this_thread() -> usize {
     // Nothing is dropped with it, so it is there to the end of the thread.
     let address = PLACE.try_with(|place| std::ptr::from_ref(place).addr());
     address.unwrap_or(1)
-}
-
-/// The number of the task that this thread runs, as its id shows it; 0: none.
-#[cfg(not(loom))]
-#[inline]
-pub(super) fn task_number() -> u64 {
-    tokio::task::try_id().map_or(0, crate::ids::number)
-}
-
-/// There are no tasks in loom's models.
-#[cfg(loom)]
-pub(super) fn task_number() -> u64 {
-    0
 }
