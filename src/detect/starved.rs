@@ -17,7 +17,7 @@
 //! It is judged at two looks in a row, between which the runtime could poll what it
 //! should: see [`Times`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -63,6 +63,7 @@ impl Suspects {
     /// These may be at this one.
     pub(super) fn judge(&mut self, woken: &[Arc<Record>], times: &Times) {
         let mut before = std::mem::take(&mut self.0);
+        let mut found = Vec::new();
         for record in woken {
             let Some(debug) = record.debug() else {
                 continue;
@@ -73,7 +74,7 @@ impl Suspects {
             let polls = owner.polls();
             let seen = before.remove(&debug.number);
             let seen = seen.filter(|seen| seen.polls == polls);
-            let (looks, mut told) = seen.map_or((0, false), |seen| (seen.looks, seen.told));
+            let (looks, told) = seen.map_or((0, false), |seen| (seen.looks, seen.told));
             let looks = if times.are_good_for(debug) {
                 looks + 1
             } else {
@@ -83,14 +84,41 @@ impl Suspects {
                 && !told
                 && let Some(starved) = Starved::find(record, debug, owner)
             {
-                report::raise(KIND, Some(record.site()), &record.scope(), || {
-                    starved.report()
-                });
-                told = true;
+                found.push((debug.number, starved));
             }
             self.0.insert(debug.number, Suspect { polls, looks, told });
         }
+        let around = alive(found.iter().filter_map(|(_, starved)| starved.within));
+        for (number, starved) in found {
+            if starved.may_yet_be_polled(&around) {
+                continue;
+            }
+            let record = starved.record;
+            report::raise(KIND, Some(record.site()), &record.scope(), || {
+                starved.report()
+            });
+            if let Some(suspect) = self.0.get_mut(&number) {
+                suspect.told = true;
+            }
+        }
     }
+}
+
+/// The living that have these numbers. All of it is looked through, so this is done once
+/// a look, and only if anybody is asked for.
+fn alive(numbers: impl Iterator<Item = u64>) -> HashMap<u64, Arc<Record>> {
+    let numbers: HashSet<u64> = numbers.collect();
+    let mut found = HashMap::new();
+    if !numbers.is_empty() {
+        registry::each(|record| {
+            if let Some(debug) = record.debug()
+                && numbers.contains(&debug.number)
+            {
+                found.insert(debug.number, Arc::clone(record));
+            }
+        });
+    }
+    found
 }
 
 struct Starved<'a> {
@@ -98,6 +126,8 @@ struct Starved<'a> {
     owner: &'a Owner,
     /// How long ago it was woken.
     woken: Duration,
+    /// The number of what it was polled in, where that is not its task.
+    within: Option<u64>,
     /// What stands for its task.
     task: Arc<Record>,
 }
@@ -116,23 +146,21 @@ impl<'a> Starved<'a> {
             return None;
         }
         let around = debug.polled_in.load(Relaxed);
-        if around != under.number {
-            let around = registry::select(|record| {
-                record.debug().is_some_and(|debug| debug.number == around)
-            });
-            // One that is gone, or done, had handed it on.
-            if let Some(around) = around.first().filter(|around| !around.has(Step::Done))
-                && !has_rested_since(around, woken)
-            {
-                return None;
-            }
-        }
         Some(Starved {
             record,
             owner,
             woken,
+            within: (around != under.number).then_some(around),
             task,
         })
+    }
+
+    /// Whether what it was polled in is not polled either. One that is gone, or done, had
+    /// handed it on.
+    fn may_yet_be_polled(&self, alive: &HashMap<u64, Arc<Record>>) -> bool {
+        let around = self.within.and_then(|number| alive.get(&number));
+        around
+            .is_some_and(|around| !around.has(Step::Done) && !has_rested_since(around, self.woken))
     }
 
     fn report(&self) -> Report {
@@ -141,6 +169,7 @@ impl<'a> Starved<'a> {
             owner,
             woken,
             task,
+            ..
         } = self;
         let whose = super::subject(task);
         let message = format!(
