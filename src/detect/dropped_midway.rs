@@ -30,7 +30,7 @@ pub(crate) enum Said {
 /// Something of debug mode is about to be dropped, and what is in it is still there.
 /// `around`: what was said of what is being dropped around it.
 #[inline]
-pub(crate) fn dropping(record: &Record, debug: &Debugged, around: Said) -> Said {
+pub(crate) fn dropping(record: &Record, debug: &Debugged, around: impl FnOnce() -> Said) -> Said {
     // To drop a stream half-way is what streams are for.
     let may_be_dropped = matches!(record.object(), Object::Stream | Object::Io);
     if may_be_dropped || !record.has(Step::Polled) || record.has(Step::Done) {
@@ -43,7 +43,7 @@ pub(crate) fn dropping(record: &Record, debug: &Debugged, around: Said) -> Said 
     } else {
         return Said::Nothing;
     };
-    if around >= said || !judge(record, debug, kind) {
+    if around() >= said || !judge(record, debug, kind) {
         return Said::Nothing;
     }
     report::raise(kind, Some(record.site()), &record.scope(), || {

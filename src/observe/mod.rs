@@ -148,7 +148,7 @@ impl Watch {
     pub(crate) fn begin_drop(&self) {
         if let Some(record) = &self.0 {
             let said = record.debug().map_or(Said::Nothing, |debug| {
-                dropped_midway::dropping(record, debug, frame::said_around())
+                dropped_midway::dropping(record, debug, frame::said_around)
             });
             frame::begin_drop(record, said);
         }
