@@ -271,6 +271,218 @@ fn aclosing_may_be_spawned_and_may_borrow() {
     );
 }
 
+// ----- within one another ----------------------------------------------------------
+
+/// The same items; the stream that they come from is a part of it.
+#[track_caller]
+fn around<S: Stream>(
+    name: &'static str,
+    inner: S,
+) -> ClosingStream<impl Stream<Item = S::Item>, &'static str> {
+    let items = async_stream::stream! {
+        pin_mut!(inner);
+        while let Some(item) = inner.next().await {
+            yield item;
+        }
+    };
+    items.tracked_as(name).on_close(async move {
+        tokio::task::yield_now().await;
+        log(name);
+        name
+    })
+}
+
+#[test]
+fn what_lies_within_a_stream_is_closed_before_it() {
+    logs!(
+        async {
+            let inner = numbers("inner").map(|i| i * 2);
+            let mut outer = inner.tracked().on_close(async { log("outer") });
+            assert_eq!(outer.next().await, Some(0));
+            outer.close().await;
+            drop(outer);
+            // Of four the innermost first.
+            let two = around("second", around("first", numbers("innermost")));
+            let mut four = Box::pin(around("last", two.take(2)));
+            four.next().await;
+            four.close().await;
+            drop(four);
+            // One that has ended was closed then. Of two, the later first.
+            let both = numbers("one").chain(numbers("two").zip(numbers("three")).map(|(i, _)| i));
+            let mut both = Box::pin(both.tracked().on_close(async { log("both") }));
+            for _ in 0..4 {
+                both.next().await;
+            }
+            both.close().await;
+            drop(both);
+            // Also what a stream makes as it goes.
+            let flat = iter(["a", "b", "c"]).map(numbers).flatten();
+            let mut flat = flat.tracked().on_close(async { log("flat") });
+            for _ in 0..4 {
+                flat.next().await;
+            }
+            flat.close().await;
+            drop(flat);
+            shutdown_streams().await;
+        },
+        [
+            "inner",
+            "outer",
+            "innermost",
+            "first",
+            "second",
+            "last",
+            "one",
+            "three",
+            "two",
+            "both",
+            "a",
+            "b",
+            "flat"
+        ]
+    );
+}
+
+#[test]
+fn an_aclosing_within_a_stream_is_closed_before_it() {
+    logs!(
+        async {
+            let stream = async_stream::stream! {
+                aclosing(numbers("rows"), async |mut rows| {
+                    rows.next().await;
+                    pending::<()>().await;
+                })
+                .await;
+                yield 1;
+            };
+            let stream = stream.tracked().on_close(async { log("cursor") });
+            pin_mut!(stream);
+            assert!(stream.next().now_or_never().is_none());
+            stream.close().await;
+            log("closed");
+            shutdown_streams().await;
+        },
+        ["rows", "cursor", "closed"]
+    );
+}
+
+#[test]
+fn what_goes_down_with_a_stream_is_cleaned_up_before_it() {
+    logs!(
+        async {
+            // Of what is behind a pointer it is known then, and of what was not polled.
+            aclosing(around("outer", numbers("boxed").boxed()), async |mut s| {
+                s.next().await
+            })
+            .await;
+            aclosing(around("never polled", numbers("nor this")), async |_| ()).await;
+            log("dropped");
+            let mut outer = Box::pin(around("outer", numbers("inner")));
+            outer.next().await;
+            drop(outer);
+            shutdown_streams().await;
+            let outer = numbers("with it").map(|i| i).tracked();
+            let mut outer = outer.on_close(async { log("discarded") });
+            outer.next().await;
+            outer.discard();
+            shutdown_streams().await;
+        },
+        [
+            "boxed",
+            "outer",
+            "nor this",
+            "never polled",
+            "dropped",
+            "inner",
+            "outer",
+            "with it",
+            "discarded"
+        ]
+    );
+}
+
+#[test]
+fn of_streams_within_one_another_the_outer_is_reported() {
+    in_debug(|run| {
+        run.block_on(async {
+            let mut outer = Box::pin(around("outer", numbers("boxed").boxed())); // site: around
+            outer.next().await;
+            drop(outer);
+            // Nobody could have closed what was not polled.
+            around("closed", numbers("within").boxed()).close().await;
+            around("closed too", numbers("within")).close().await;
+            // What was is closed by nobody but the user, if it is behind a pointer.
+            let polled = numbers("polled").boxed(); // site: behind
+            let mut outer = Box::pin(around("closed by hand", polled));
+            outer.next().await;
+            outer.close().await;
+            drop(outer);
+            shutdown_streams().await;
+        });
+        run.expect(&[
+            not_closed().at(site!("around")).named("outer"),
+            not_closed().at(site!("behind")).named("polled"),
+        ]);
+    });
+}
+
+#[test]
+fn a_stream_that_is_somebody_else_s_goes_on() {
+    logs!(
+        async {
+            let mut rows = numbers("rows");
+            let mut first = (&mut rows)
+                .map(|i| i * 2)
+                .tracked()
+                .on_close(async { log("first") });
+            assert_eq!(first.next().await, Some(0));
+            first.close().await;
+            drop(first);
+            assert_eq!(rows.next().await, Some(1));
+            // Nor is it closed with the body that another one is read in.
+            aclosing(numbers("other"), async |mut other| {
+                other.next().await;
+                assert_eq!(rows.next().await, Some(2));
+            })
+            .await;
+            assert_eq!(rows.next().await, None);
+        },
+        ["first", "other", "rows"]
+    );
+}
+
+#[test]
+fn the_shutdown_keeps_the_order() {
+    #[track_caller]
+    fn slow(name: &'static str) -> ClosingStream<Numbers, ()> {
+        iter(0..3).tracked_as(name).on_close(async move {
+            sleep(20 * MS).await;
+            log(name);
+        })
+    }
+    logs!(
+        async {
+            let scopes = tokio::spawn(aclosing(numbers("cursor"), async |mut cursor| {
+                cursor.next().await;
+                aclosing(slow("rows"), async |_| pending::<()>().await).await;
+            }));
+            tokio::task::yield_now().await;
+            shutdown_streams().await;
+            scopes.abort();
+            let parts = tokio::spawn(async {
+                let stream = slow("inner").map(|i| i).tracked();
+                let mut stream = stream.on_close(async { log("outer") });
+                stream.next().await;
+                pending::<()>().await;
+            });
+            tokio::task::yield_now().await;
+            shutdown_streams().await;
+            parts.abort();
+        },
+        ["rows", "cursor", "inner", "outer"]
+    );
+}
+
 // ----- dropped unclosed ------------------------------------------------------------
 
 fn not_closed() -> Expected {

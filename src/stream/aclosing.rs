@@ -12,6 +12,7 @@ use pin_project_lite::pin_project;
 
 use super::ClosingStream;
 use super::cleanup::Runner;
+use super::handover::Within;
 
 /// Gives the stream to `body`, and closes it when the body is done. Python's
 /// `contextlib.aclosing`.
@@ -95,7 +96,8 @@ pin_project! {
             if this.body.is_some() && *this.polled {
                 let cleanup = this.runner.cleanup();
                 cleanup.silence();
-                cleanup.gather(|| this.body.set(None));
+                let _gathers = cleanup.gather(Within::Body);
+                this.body.set(None);
             }
         }
     }
@@ -105,10 +107,16 @@ impl<B: Future, T: Send + 'static> Future for Aclosing<B, T> {
     type Output = B::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<B::Output> {
+        let at = std::ptr::from_ref(&*self).addr();
         let mut this = self.project();
-        *this.polled = true;
+        if !std::mem::replace(this.polled, true) {
+            this.runner.cleanup().first_polled(at, true);
+        }
         if let Some(body) = this.body.as_mut().as_pin_mut() {
-            *this.ended = match catch_unwind(AssertUnwindSafe(|| body.poll(cx))) {
+            let nesting = this.runner.cleanup().nest(None);
+            let polled = catch_unwind(AssertUnwindSafe(|| body.poll(cx)));
+            drop(nesting);
+            *this.ended = match polled {
                 Ok(Poll::Pending) => return Poll::Pending,
                 Ok(Poll::Ready(output)) => Some(Ok(output)),
                 Err(payload) => Some(Err(payload)),

@@ -6,21 +6,21 @@
 //! lock held meanwhile; when one of them gives up, the others are woken to go on.
 
 use std::any::type_name;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
-use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::runtime::{Handle, Id, RuntimeFlavor};
 
-use super::handover::{self, Errand, Outcome};
-use super::open::{self, Registration};
+use super::handover::{self, Errand, Errands, Outcome, Within};
+use super::open::{self, Open, Registration};
 use crate::detect::{cleanup_failed, outside_runtime, stream_not_closed};
 use crate::future::TrackedFuture;
 use crate::name;
-use crate::record::{Flag, Record};
+use crate::record::{Flag, Record, Step};
 use crate::task::{ByType, Probe};
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -51,8 +51,16 @@ struct State<T> {
     waiting: Vec<(u64, Waker)>,
     tickets: u64,
     home: Option<Home>,
-    /// Cleanups that come before this one, of streams within the body of an `aclosing`.
+    /// That of its home, also when it is over.
+    runtime: Option<Id>,
+    /// Cleanups that come before this one: of what was dropped with the body of an
+    /// `aclosing`, or with the stream.
     before: Vec<Errand>,
+    /// Streams that are a part of this one: they are closed first.
+    parts: Vec<Weak<dyn Open>>,
+    /// Those of the `aclosing`s in the body of this one's, which closes them by itself,
+    /// but for the shutdown.
+    inner: Vec<Weak<dyn Open>>,
 }
 
 /// The runtime that it belongs to.
@@ -78,7 +86,10 @@ impl<T: Send + 'static> Cleanup<T> {
                 waiting: Vec::new(),
                 tickets: 0,
                 home: None,
+                runtime: None,
                 before: Vec::new(),
+                parts: Vec::new(),
+                inner: Vec::new(),
             }),
             begun: AtomicBool::new(false),
             over: AtomicBool::new(false),
@@ -109,7 +120,10 @@ impl<T: Send + 'static> Cleanup<T> {
             _registration: open::register(handle.id(), this),
             handle,
         };
-        let before = self.state().home.replace(home);
+        let mut state = self.state();
+        state.runtime = Some(home.handle.id());
+        let before = state.home.replace(home);
+        drop(state);
         drop(before);
     }
 
@@ -140,12 +154,24 @@ impl<T: Send + 'static> Cleanup<T> {
         }
     }
 
-    /// Runs `drop`, in which streams may be dropped whose cleanups are to come before
-    /// this one.
-    pub(super) fn gather(&self, drop: impl FnOnce()) {
-        let home = self.state().home.as_ref().map(|home| home.handle.id());
-        let gathered = handover::gather(home, drop);
-        self.state().before.extend(gathered);
+    pub(super) fn runtime(&self) -> Option<Id> {
+        self.state().runtime
+    }
+
+    /// These come first.
+    pub(super) fn add_before(&self, errands: Vec<Errand>) {
+        self.state().before.extend(errands);
+    }
+
+    /// These are a part of its stream, or `inner`.
+    pub(super) fn add_parts(&self, parts: Vec<Weak<dyn Open>>, inner: bool) {
+        let mut state = self.state();
+        let known = match inner {
+            true => &mut state.inner,
+            false => &mut state.parts,
+        };
+        known.retain(|part| part.strong_count() > 0);
+        known.extend(parts);
     }
 
     /// Tells those who wait that it is over.
@@ -195,13 +221,19 @@ impl<T: Send + 'static> Runner<T> {
             state.tickets
         });
         let replaced = state.wait(ticket, waker);
-        let future = state.future.take();
+        // Without it, another thread is polling it.
+        let taken = state.future.take().map(|future| {
+            let parts = std::mem::take(&mut state.parts);
+            (future, parts, std::mem::take(&mut state.before))
+        });
         drop(state);
         drop(replaced);
-        // Without it, another thread is polling it.
-        let Some(mut future) = future else {
+        let Some((mut future, parts, before)) = taken else {
             return Poll::Pending;
         };
+        if !(parts.is_empty() && before.is_empty()) {
+            future = after(parts, before, future);
+        }
         let ending = EndsIfItPanics(cleanup);
         let polled = future.as_mut().poll(cx);
         match polled {
@@ -218,6 +250,21 @@ impl<T: Send + 'static> Runner<T> {
             }
         }
     }
+}
+
+/// The cleanup, and before it those that come first: what came last, first.
+fn after<T: Send + 'static>(
+    parts: Vec<Weak<dyn Open>>,
+    before: Vec<Errand>,
+    future: Boxed<T>,
+) -> Boxed<T> {
+    let parts = parts.iter().rev().filter_map(Weak::upgrade);
+    let errands = before.into_iter().chain(parts.filter_map(Open::close));
+    let mut errands = Errands::new(errands.collect());
+    Box::pin(async move {
+        poll_fn(|cx| errands.poll(cx)).await;
+        future.await
+    })
 }
 
 impl<T> State<T> {
@@ -256,18 +303,32 @@ impl<T: Send + 'static> Drop for Runner<T> {
     }
 }
 
-/// What the shutdown does with a stream that is still there.
-impl<T: Send + 'static> open::Open for Cleanup<T> {
+impl<T: Send + 'static> Open for Cleanup<T> {
+    fn close(self: Arc<Self>) -> Option<Errand> {
+        // What it gives is left to whoever may still take it.
+        self.errand(|_| Outcome::Fine)
+    }
+
     fn shut(self: Arc<Self>) -> Option<Errand> {
+        self.shut.store(true, Relaxed);
+        let mut state = self.state();
+        let inner = std::mem::take(&mut state.inner);
+        state.parts.extend(inner);
+        drop(state);
+        self.errand(|cleanup| cleanup.take().map_or(Outcome::Fine, outcome))
+    }
+}
+
+impl<T: Send + 'static> Cleanup<T> {
+    fn errand(self: Arc<Self>, ended: fn(&Cleanup<T>) -> Outcome) -> Option<Errand> {
         if self.is_over() {
             return None;
         }
-        self.shut.store(true, Relaxed);
         let (record, at) = (self.record.clone(), self.at);
         let mut runner = Runner::new(self);
         let future = async move {
-            std::future::poll_fn(|cx| runner.poll(cx)).await;
-            runner.cleanup.take().map_or(Outcome::Fine, outcome)
+            poll_fn(|cx| runner.poll(cx)).await;
+            ended(&runner.cleanup)
         };
         Some(Errand::new(Box::pin(future), record, at))
     }
@@ -290,8 +351,17 @@ impl<T: Send + 'static> Drop for Cleanup<T> {
         let mut errands = std::mem::take(&mut state.before);
         let unfinished = state.future.take();
         let is_shut = *self.shut.get_mut();
+        let is_part = home.as_ref().is_some_and(|home| {
+            // Whoever has the stream around it can close that one, and no other.
+            match handover::gathered_by(home.id()) {
+                Some(Within::Open) => true,
+                Some(Within::Closed) => record.as_ref().is_some_and(|it| !it.has(Step::Polled)),
+                Some(Within::Body) | None => false,
+            }
+        });
         let is_news = unfinished.is_some()
-            && !(*self.quiet.get_mut() || *self.begun.get_mut() || std::thread::panicking());
+            && !(*self.quiet.get_mut() || *self.begun.get_mut() || std::thread::panicking())
+            && !is_part;
         if let Some(future) = unfinished {
             let future = async move { outcome(future.await) };
             errands.push(Errand::new(Box::pin(future), record.clone(), self.at));

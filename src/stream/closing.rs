@@ -12,6 +12,8 @@ use pin_project_lite::pin_project;
 
 use super::TrackedStream;
 use super::cleanup::{Cleanup, Runner};
+use super::handover::Within;
+use super::nest::Gathers;
 use crate::record::Flag;
 
 pin_project! {
@@ -34,6 +36,12 @@ pin_project! {
     /// The runtime is that in which the stream was first polled, or else made, or else
     /// dropped. If there is none, or none that runs there, `outside_runtime` says so.
     ///
+    /// A stream with cleanup that is a part of this one is closed first, at each of these:
+    /// one that this polls and that lies within it, also in an `async_stream` or an
+    /// adapter, but not behind a pointer (`&mut`, a `Box`), where it might be somebody
+    /// else's. Such a one is closed by its own `close()`, which may be awaited in the
+    /// cleanup of this one.
+    ///
     /// An `Err` that the cleanup gives and nobody takes by `close()`, a panic of one that
     /// was handed over, and one that was not done when its runtime ended, are
     /// `cleanup_failed`. These two are reported in production too. The cleanup itself is
@@ -48,6 +56,8 @@ pin_project! {
     {
         #[pin]
         inner: TrackedStream<S>,
+        // While `inner` is dropped.
+        gathers: Option<Gathers<T>>,
         // After `inner`: what it cleans up after is gone then.
         runner: Runner<T>,
         polled: bool,
@@ -60,7 +70,11 @@ pin_project! {
         T: 'static,
     {
         fn drop(this: Pin<&mut Self>) {
-            this.project().runner.cleanup().stream_goes();
+            let this = this.project();
+            let cleanup = this.runner.cleanup();
+            cleanup.stream_goes();
+            let within = if cleanup.has_begun() { Within::Closed } else { Within::Open };
+            *this.gathers = Some(cleanup.gather(within));
         }
     }
 }
@@ -69,6 +83,7 @@ impl<S, T: Send + 'static> ClosingStream<S, T> {
     pub(super) fn new(inner: TrackedStream<S>, cleanup: Arc<Cleanup<T>>) -> Self {
         ClosingStream {
             inner,
+            gathers: None,
             runner: Runner::new(cleanup),
             polled: false,
             ended: false,
@@ -142,12 +157,19 @@ impl<S: Stream, T: Send + 'static> Stream for ClosingStream<S, T> {
 
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let place = std::ptr::from_ref(&*self).addr();
+        let place = place..place + size_of::<Self>();
         let this = self.project();
-        if !*this.ended && !this.runner.cleanup().has_begun() {
+        let cleanup = this.runner.cleanup();
+        if !*this.ended && !cleanup.has_begun() {
             if !std::mem::replace(this.polled, true) {
-                this.runner.cleanup().adopt();
+                cleanup.adopt();
+                cleanup.first_polled(place.start, false);
             }
-            if let Some(item) = ready!(this.inner.poll_next(cx)) {
+            let nesting = cleanup.nest(Some(place));
+            let polled = this.inner.poll_next(cx);
+            drop(nesting);
+            if let Some(item) = ready!(polled) {
                 return Poll::Ready(Some(item));
             }
             *this.ended = true;

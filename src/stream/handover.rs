@@ -48,35 +48,50 @@ impl Errand {
 struct Gathering {
     home: Option<Id>,
     errands: Vec<Errand>,
+    within: Within,
+}
+
+/// What is being dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Within {
+    /// The body of an `aclosing`.
+    Body,
+    /// A stream that has not been closed either.
+    Open,
+    /// One that is being closed, or has been.
+    Closed,
 }
 
 thread_local! {
     static GATHERINGS: RefCell<Vec<Gathering>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Calls `f`, and gives what would have been handed to that runtime in it.
-pub(super) fn gather(home: Option<Id>, f: impl FnOnce()) -> Vec<Errand> {
-    struct Ends<'a>(&'a mut Vec<Errand>);
-
-    impl Drop for Ends<'_> {
-        fn drop(&mut self) {
-            let ended = GATHERINGS.try_with(|gatherings| gatherings.borrow_mut().pop());
-            if let Ok(Some(ended)) = ended {
-                *self.0 = ended.errands;
-            }
-        }
-    }
-
-    let mut errands = Vec::new();
+/// What would be handed to that runtime on this thread is gathered from now on, till
+/// [`end_gathering`].
+pub(super) fn begin_gathering(home: Option<Id>, within: Within) {
     let gathering = Gathering {
         home,
         errands: Vec::new(),
+        within,
     };
-    let begun = GATHERINGS.try_with(|gatherings| gatherings.borrow_mut().push(gathering));
-    let ends = begun.ok().map(|()| Ends(&mut errands));
-    f();
-    drop(ends);
-    errands
+    let _ = GATHERINGS.try_with(|gatherings| gatherings.borrow_mut().push(gathering));
+}
+
+/// Gives what was to be handed over.
+pub(super) fn end_gathering() -> Vec<Errand> {
+    let ended = GATHERINGS.try_with(|gatherings| gatherings.borrow_mut().pop());
+    let ended = ended.ok().flatten();
+    ended.map_or_else(Vec::new, |gathering| gathering.errands)
+}
+
+/// What gathers for that runtime on this thread.
+pub(super) fn gathered_by(home: Id) -> Option<Within> {
+    let last = GATHERINGS.try_with(|gatherings| {
+        let gatherings = gatherings.borrow();
+        let last = gatherings.last().filter(|last| last.home == Some(home));
+        last.map(|last| last.within)
+    });
+    last.ok().flatten()
 }
 
 /// Gives errands to whoever gathers them for that runtime, or back.
@@ -105,7 +120,7 @@ pub(super) fn hand_over(errands: Vec<Errand>, handle: &Handle, told: bool) -> bo
         errands.iter().filter_map(|errand| errand.record.clone()),
     );
     let task = HandedOver {
-        errands: errands.into(),
+        errands: Errands::new(errands),
         told,
         lost: Arc::clone(&lost),
         waited,
@@ -127,9 +142,33 @@ fn spawn(task: HandedOver, name: Option<String>, at: &'static Location<'static>,
     JoinHandle::new::<ByType>(handle.spawn(task), record).detach();
 }
 
+/// Cleanups that are run one after the other.
+pub(super) struct Errands(VecDeque<Errand>);
+
+impl Errands {
+    pub(super) fn new(errands: Vec<Errand>) -> Errands {
+        Errands(errands.into())
+    }
+
+    /// Runs them on, and tells of those that fail.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some(errand) = self.0.front_mut() {
+            let polled = catch_unwind(AssertUnwindSafe(|| errand.future.as_mut().poll(cx)));
+            let ended = match polled {
+                Ok(polled) => Ok(ready!(polled)),
+                Err(payload) => Err(payload),
+            };
+            if let Some(errand) = self.0.pop_front() {
+                tell(&errand, ended);
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
 /// The task that runs cleanups.
 struct HandedOver {
-    errands: VecDeque<Errand>,
+    errands: Errands,
     told: bool,
     lost: Arc<AtomicBool>,
     /// Last, so that the shutdown is woken when all is done.
@@ -140,17 +179,7 @@ impl Future for HandedOver {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        while let Some(errand) = self.errands.front_mut() {
-            let polled = catch_unwind(AssertUnwindSafe(|| errand.future.as_mut().poll(cx)));
-            let ended = match polled {
-                Ok(polled) => Ok(ready!(polled)),
-                Err(payload) => Err(payload),
-            };
-            if let Some(errand) = self.errands.pop_front() {
-                tell(&errand, ended);
-            }
-        }
-        Poll::Ready(())
+        self.errands.poll(cx)
     }
 }
 
@@ -165,14 +194,12 @@ fn tell(errand: &Errand, ended: Result<Outcome, Box<dyn Any + Send>>) {
 
 impl Drop for HandedOver {
     fn drop(&mut self) {
-        self.lost.store(!self.errands.is_empty(), Relaxed);
+        let Errands(errands) = &self.errands;
+        self.lost.store(!errands.is_empty(), Relaxed);
         if self.told || self.waited.is_given_up() {
             return;
         }
-        let records = self
-            .errands
-            .iter()
-            .filter_map(|errand| errand.record.as_ref());
+        let records = errands.iter().filter_map(|errand| errand.record.as_ref());
         records.for_each(|record| cleanup_failed::dropped(record));
     }
 }

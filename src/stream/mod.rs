@@ -86,6 +86,7 @@ mod aclosing;
 mod cleanup;
 mod closing;
 mod handover;
+mod nest;
 mod open;
 mod shutdown;
 mod tracked;

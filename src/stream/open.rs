@@ -13,6 +13,8 @@ use crate::record::Record;
 /// A stream with a cleanup, whatever the types.
 pub(super) trait Open: Send + Sync {
     /// Closes it, by way of whoever runs this; nothing if it is closed.
+    fn close(self: Arc<Self>) -> Option<Errand>;
+    /// The same at the end of its runtime, with what the body of its `aclosing` has open.
     fn shut(self: Arc<Self>) -> Option<Errand>;
 }
 
