@@ -31,6 +31,14 @@ macro_rules! kinds {
                 match self { $(ReportKind::$variant => concat!("debug_async::", $name)),* }
             }
 
+            /// The address of the page about it in [`findings`](mod@crate::findings), which
+            /// the `help` of each report ends with.
+            pub const fn page(self) -> &'static str {
+                match self { $(ReportKind::$variant => concat!(
+                    "https://docs.rs/debug-async/latest/debug_async/findings/", $name, "/",
+                )),* }
+            }
+
             /// The level at which it is reported, unless a report says otherwise.
             pub const fn level(self) -> Level {
                 match self { $(ReportKind::$variant => Level::$level),* }

@@ -82,6 +82,9 @@
 //! [`buffered()`](io::TrackedIo::buffered),
 //! [`expected()`](future::TrackFuture::expected).
 //!
+//! [`findings`] has a page for each: the bug as a program, the report that it makes, the
+//! fix, what is never flagged, how to silence it, and what it costs.
+//!
 //! [`from_asyncio`] sets asyncio's page "Developing with asyncio" beside this.
 //!
 //! # Async cleanup
@@ -162,6 +165,7 @@ mod mode;
 mod name;
 mod notice;
 mod observe;
+mod pages;
 mod panics;
 mod record;
 mod registry;
@@ -179,6 +183,7 @@ mod watchdog;
 
 pub use crate::dump::dump;
 pub use crate::mode::{is_debug, set_debug, set_slow_poll};
+pub use crate::pages::{findings, from_asyncio};
 pub use crate::report::flush;
 pub use crate::task::spawn;
 pub use crate::watchdog::watch;
@@ -261,9 +266,6 @@ pub mod prelude {
     #[cfg(feature = "stream")]
     pub use crate::stream::TrackStream as _;
 }
-
-#[doc = include_str!("../docs/from-asyncio.md")]
-pub mod from_asyncio {}
 
 #[doc(hidden)]
 pub mod __private;

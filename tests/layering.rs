@@ -30,6 +30,7 @@ const LAYERS: &[&str] = &[
     "task",      // tasks,
     "stream",    // streams, whose cleanup may become a task,
     "runtime",   // runtimes
+    "pages",     // what docs/ has
     "prelude",   // names for users
     "__private", // names for macros
 ];

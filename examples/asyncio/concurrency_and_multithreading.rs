@@ -23,39 +23,39 @@
 //! $ ASYNC_DEBUG=off cargo run --example concurrency_and_multithreading
 //! no result: waiting for the task would block the runtime that this thread runs: `.await` it, or wait on another thread, such as one of `spawn_blocking`
 //! awaited: Ok(42)
-//! thread 'main' (28235) panicked at examples/asyncio/concurrency_and_multithreading.rs:91:19:
+//! thread 'main' (25582) panicked at examples/asyncio/concurrency_and_multithreading.rs:91:19:
 //! Cannot block the current thread from within a runtime. This happens because a function attempted to block the current thread while the thread is being used to drive asynchronous tasks.
 //! note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
 //! main returns
 //! $ cargo run --example concurrency_and_multithreading
 //! no result: waiting for the task would block the runtime that this thread runs: `.await` it, or wait on another thread, such as one of `spawn_blocking`
 //! awaited: Ok(42)
-//! thread 'main' (28242) panicked at examples/asyncio/concurrency_and_multithreading.rs:91:19:
+//! thread 'main' (25586) panicked at examples/asyncio/concurrency_and_multithreading.rs:91:19:
 //! Cannot block the current thread from within a runtime. This happens because a function attempted to block the current thread while the thread is being used to drive asynchronous tasks.
 //! note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
-//! main returns
 //! ERROR debug_async::unretrieved_panic: task `concurrency_and_multithreading::send` panicked and nobody looked: Cannot block the current thread from within a runtime. This happens because a function attempted to block the current thread while the thread is being used to drive asynchronous tasks. at examples/asyncio/concurrency_and_multithreading.rs:91:19 (spawned at examples/asyncio/concurrency_and_multithreading.rs:107:5)
 //!   task 2
-//!   help: await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted
+//!   help: await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted; see https://docs.rs/debug-async/latest/debug_async/findings/unretrieved_panic/
+//! main returns
 //!  WARN debug_async::never_polled: task `concurrency_and_multithreading::coro_func` was never polled: its runtime had shut down when it was spawned (spawned at examples/asyncio/concurrency_and_multithreading.rs:114:10)
-//!   help: spawn it while the runtime runs; awaiting its handle gives a `JoinError` that is cancelled; `detach()` the handle if the task does not matter
+//!   help: spawn it while the runtime runs; awaiting its handle gives a `JoinError` that is cancelled; `detach()` the handle if the task does not matter; see https://docs.rs/debug-async/latest/debug_async/findings/never_polled/
 //! $ ASYNC_DEBUG=1 cargo run --example concurrency_and_multithreading
 //! no result: waiting for the task would block the runtime that this thread runs: `.await` it, or wait on another thread, such as one of `spawn_blocking`
 //! awaited: Ok(42)
-//! thread 'main' (28257) panicked at examples/asyncio/concurrency_and_multithreading.rs:91:19:
+//! thread 'main' (25597) panicked at examples/asyncio/concurrency_and_multithreading.rs:91:19:
 //! Cannot block the current thread from within a runtime. This happens because a function attempted to block the current thread while the thread is being used to drive asynchronous tasks.
 //! note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
 //! main returns
 //! ERROR debug_async::unretrieved_panic: task `concurrency_and_multithreading::send` panicked and nobody looked: Cannot block the current thread from within a runtime. This happens because a function attempted to block the current thread while the thread is being used to drive asynchronous tasks. at examples/asyncio/concurrency_and_multithreading.rs:91:19 (spawned at examples/asyncio/concurrency_and_multithreading.rs:107:5)
-//!   task 2, polls 1, busy 1ms, age 1ms
-//!   help: await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted
+//!   task 2, polls 1, busy 407us, age 681us
+//!   help: await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted; see https://docs.rs/debug-async/latest/debug_async/findings/unretrieved_panic/
 //!     at tokio::sync::mpsc::bounded::Sender<T>::blocking_send (/…/tokio-1.54.1/src/sync/mpsc/bounded.rs:1047:9)
 //!     at concurrency_and_multithreading::send (examples/asyncio/concurrency_and_multithreading.rs:91:19)
 //!     at concurrency_and_multithreading::main (examples/asyncio/concurrency_and_multithreading.rs:145:10)
 //!     (89 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //!  WARN debug_async::never_polled: task `concurrency_and_multithreading::coro_func` was never polled: its runtime had shut down when it was spawned (spawned at examples/asyncio/concurrency_and_multithreading.rs:114:10)
-//!   age 254us
-//!   help: spawn it while the runtime runs; awaiting its handle gives a `JoinError` that is cancelled; `detach()` the handle if the task does not matter
+//!   age 106us
+//!   help: spawn it while the runtime runs; awaiting its handle gives a `JoinError` that is cancelled; `detach()` the handle if the task does not matter; see https://docs.rs/debug-async/latest/debug_async/findings/never_polled/
 //!     at concurrency_and_multithreading::wrong (examples/asyncio/concurrency_and_multithreading.rs:114:10)
 //!     at concurrency_and_multithreading::main (examples/asyncio/concurrency_and_multithreading.rs:148:22)
 //!     at concurrency_and_multithreading::main (examples/asyncio/concurrency_and_multithreading.rs:145:10)

@@ -17,10 +17,10 @@
 //!
 //! ```console
 //! $ ASYNC_DEBUG=off cargo run --example debug_mode
-//!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:136:5)
+//!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 231ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:136:5)
 //!   blocked at debug_mode::step (examples/asyncio/debug_mode.rs:126:5), in `std::thread::functions::sleep`
-//!   polls 1, busy 150ms, age 150ms
-//!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`
+//!   polls 1, busy 231ms, age 232ms
+//!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`; see https://docs.rs/debug-async/latest/debug_async/findings/slow_poll/
 //!     at debug_mode::step (examples/asyncio/debug_mode.rs:126:5)
 //!     at debug_mode::with_an_argument (examples/asyncio/debug_mode.rs:136:12)
 //!     at debug_mode::with_an_argument (examples/asyncio/debug_mode.rs:135:10)
@@ -29,16 +29,16 @@
 //!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:147:9)
 //!   blocked at debug_mode::step (examples/asyncio/debug_mode.rs:126:5), in `std::thread::functions::sleep`
 //!   polls 1, busy 150ms, age 150ms
-//!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`
+//!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`; see https://docs.rs/debug-async/latest/debug_async/findings/slow_poll/
 //!     at debug_mode::step (examples/asyncio/debug_mode.rs:126:5)
 //!     at debug_mode::with_a_builder (examples/asyncio/debug_mode.rs:147:16)
 //!     at debug_mode::with_a_builder (examples/asyncio/debug_mode.rs:146:13)
 //!     at debug_mode::main (examples/asyncio/debug_mode.rs:168:5)
 //!     (58 frames hidden; ASYNC_DEBUG_STACK=full shows all)
-//!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 155ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:155:5)
+//!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 152ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:155:5)
 //!   blocked at debug_mode::step (examples/asyncio/debug_mode.rs:126:5), in `std::thread::functions::sleep`
-//!   polls 1, busy 155ms, age 156ms
-//!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`
+//!   polls 1, busy 152ms, age 152ms
+//!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`; see https://docs.rs/debug-async/latest/debug_async/findings/slow_poll/
 //!     at debug_mode::step (examples/asyncio/debug_mode.rs:126:5)
 //!     at debug_mode::while_it_runs (examples/asyncio/debug_mode.rs:155:12)
 //!     at debug_mode::while_it_runs (examples/asyncio/debug_mode.rs:153:10)
@@ -49,7 +49,7 @@
 //!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:136:5)
 //!   blocked at debug_mode::step (examples/asyncio/debug_mode.rs:126:5), in `std::thread::functions::sleep`
 //!   polls 1, busy 150ms, age 150ms
-//!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`
+//!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`; see https://docs.rs/debug-async/latest/debug_async/findings/slow_poll/
 //!     at debug_mode::step (examples/asyncio/debug_mode.rs:126:5)
 //!     at debug_mode::with_an_argument (examples/asyncio/debug_mode.rs:136:12)
 //!     at debug_mode::with_an_argument (examples/asyncio/debug_mode.rs:135:10)
@@ -58,16 +58,16 @@
 //!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:147:9)
 //!   blocked at debug_mode::step (examples/asyncio/debug_mode.rs:126:5), in `std::thread::functions::sleep`
 //!   polls 1, busy 150ms, age 150ms
-//!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`
+//!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`; see https://docs.rs/debug-async/latest/debug_async/findings/slow_poll/
 //!     at debug_mode::step (examples/asyncio/debug_mode.rs:126:5)
 //!     at debug_mode::with_a_builder (examples/asyncio/debug_mode.rs:147:16)
 //!     at debug_mode::with_a_builder (examples/asyncio/debug_mode.rs:146:13)
 //!     at debug_mode::main (examples/asyncio/debug_mode.rs:168:5)
 //!     (58 frames hidden; ASYNC_DEBUG_STACK=full shows all)
-//!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:155:5)
+//!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 277ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:155:5)
 //!   blocked at debug_mode::step (examples/asyncio/debug_mode.rs:126:5), in `std::thread::functions::sleep`
-//!   polls 1, busy 150ms, age 150ms
-//!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`
+//!   polls 1, busy 277ms, age 299ms
+//!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`; see https://docs.rs/debug-async/latest/debug_async/findings/slow_poll/
 //!     at debug_mode::step (examples/asyncio/debug_mode.rs:126:5)
 //!     at debug_mode::while_it_runs (examples/asyncio/debug_mode.rs:155:12)
 //!     at debug_mode::while_it_runs (examples/asyncio/debug_mode.rs:153:10)
@@ -78,7 +78,7 @@
 //!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:131:5)
 //!   blocked at debug_mode::step (examples/asyncio/debug_mode.rs:126:5), in `std::thread::functions::sleep`
 //!   polls 1, busy 150ms, age 150ms
-//!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`
+//!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`; see https://docs.rs/debug-async/latest/debug_async/findings/slow_poll/
 //!     at debug_mode::step (examples/asyncio/debug_mode.rs:126:5)
 //!     at debug_mode::as_the_environment_says (examples/asyncio/debug_mode.rs:131:12)
 //!     at debug_mode::as_the_environment_says (examples/asyncio/debug_mode.rs:130:10)
@@ -87,7 +87,7 @@
 //!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:136:5)
 //!   blocked at debug_mode::step (examples/asyncio/debug_mode.rs:126:5), in `std::thread::functions::sleep`
 //!   polls 1, busy 150ms, age 150ms
-//!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`
+//!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`; see https://docs.rs/debug-async/latest/debug_async/findings/slow_poll/
 //!     at debug_mode::step (examples/asyncio/debug_mode.rs:126:5)
 //!     at debug_mode::with_an_argument (examples/asyncio/debug_mode.rs:136:12)
 //!     at debug_mode::with_an_argument (examples/asyncio/debug_mode.rs:135:10)
@@ -96,7 +96,7 @@
 //!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:147:9)
 //!   blocked at debug_mode::step (examples/asyncio/debug_mode.rs:126:5), in `std::thread::functions::sleep`
 //!   polls 1, busy 150ms, age 150ms
-//!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`
+//!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`; see https://docs.rs/debug-async/latest/debug_async/findings/slow_poll/
 //!     at debug_mode::step (examples/asyncio/debug_mode.rs:126:5)
 //!     at debug_mode::with_a_builder (examples/asyncio/debug_mode.rs:147:16)
 //!     at debug_mode::with_a_builder (examples/asyncio/debug_mode.rs:146:13)
@@ -105,7 +105,7 @@
 //!  WARN debug_async::slow_poll: one poll of future `debug_mode::step` took 150ms, waiting: it blocked its thread (created at examples/asyncio/debug_mode.rs:155:5)
 //!   blocked at debug_mode::step (examples/asyncio/debug_mode.rs:126:5), in `std::thread::functions::sleep`
 //!   polls 1, busy 150ms, age 150ms
-//!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`
+//!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`; see https://docs.rs/debug-async/latest/debug_async/findings/slow_poll/
 //!     at debug_mode::step (examples/asyncio/debug_mode.rs:126:5)
 //!     at debug_mode::while_it_runs (examples/asyncio/debug_mode.rs:155:12)
 //!     at debug_mode::while_it_runs (examples/asyncio/debug_mode.rs:153:10)

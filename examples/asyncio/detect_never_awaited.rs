@@ -28,12 +28,12 @@
 //! $ cargo run --example detect_never_awaited
 //! main returns
 //!  WARN debug_async::never_polled: future `detect_never_awaited::test` was never polled, and was dropped (created at examples/asyncio/detect_never_awaited.rs:61:22)
-//!   help: a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted
+//!   help: a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted; see https://docs.rs/debug-async/latest/debug_async/findings/never_polled/
 //! $ ASYNC_DEBUG=1 cargo run --example detect_never_awaited
 //! main returns
 //!  WARN debug_async::never_polled: future `detect_never_awaited::test` was never polled, and was dropped (created at examples/asyncio/detect_never_awaited.rs:61:22)
-//!   age 669us
-//!   help: a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted
+//!   age 526us
+//!   help: a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted; see https://docs.rs/debug-async/latest/debug_async/findings/never_polled/
 //!     at detect_never_awaited::test (examples/asyncio/detect_never_awaited.rs:56:10)
 //!     at detect_never_awaited::bug (examples/asyncio/detect_never_awaited.rs:61:22)
 //!     at detect_never_awaited::main (examples/asyncio/detect_never_awaited.rs:76:20)

@@ -23,36 +23,36 @@
 //!
 //! ```console
 //! $ ASYNC_DEBUG=off cargo run --example detect_never_retrieved
-//! thread 'main' (16153) panicked at examples/asyncio/detect_never_retrieved.rs:82:5:
+//! thread 'main' (26591) panicked at examples/asyncio/detect_never_retrieved.rs:82:5:
 //! not caught
 //! note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
 //! main returns
 //! $ cargo run --example detect_never_retrieved
-//! thread 'main' (16154) panicked at examples/asyncio/detect_never_retrieved.rs:82:5:
-//! not caught
 //! ERROR debug_async::unretrieved_error: task `detect_never_retrieved::bug` failed and nobody looked: "not consumed" (spawned at examples/asyncio/detect_never_retrieved.rs:86:5)
 //!   task 1
-//!   help: await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted
+//!   help: await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted; see https://docs.rs/debug-async/latest/debug_async/findings/unretrieved_error/
+//! thread 'main' (26592) panicked at examples/asyncio/detect_never_retrieved.rs:82:5:
+//! not caught
 //! note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
-//! main returns
 //! ERROR debug_async::unretrieved_panic: task `detect_never_retrieved::worse_bug` panicked and nobody looked: not caught at examples/asyncio/detect_never_retrieved.rs:82:5 (spawned at examples/asyncio/detect_never_retrieved.rs:87:5)
 //!   task 2
-//!   help: await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted
+//!   help: await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted; see https://docs.rs/debug-async/latest/debug_async/findings/unretrieved_panic/
+//! main returns
 //! $ ASYNC_DEBUG=1 cargo run --example detect_never_retrieved
-//! thread 'main' (16156) panicked at examples/asyncio/detect_never_retrieved.rs:82:5:
+//! thread 'main' (26595) panicked at examples/asyncio/detect_never_retrieved.rs:82:5:
 //! not caught
 //! note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
 //! main returns
 //! ERROR debug_async::unretrieved_error: task `detect_never_retrieved::bug` failed and nobody looked: "not consumed" (spawned at examples/asyncio/detect_never_retrieved.rs:86:5)
-//!   task 1, polls 1, busy 3us, age 666us
-//!   help: await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted
+//!   task 1, polls 1, busy 6us, age 781us
+//!   help: await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted; see https://docs.rs/debug-async/latest/debug_async/findings/unretrieved_error/
 //!     at detect_never_retrieved::lose_them (examples/asyncio/detect_never_retrieved.rs:86:5)
 //!     at detect_never_retrieved::main (examples/asyncio/detect_never_retrieved.rs:102:26)
 //!     at detect_never_retrieved::main (examples/asyncio/detect_never_retrieved.rs:99:10)
 //!     (64 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //! ERROR debug_async::unretrieved_panic: task `detect_never_retrieved::worse_bug` panicked and nobody looked: not caught at examples/asyncio/detect_never_retrieved.rs:82:5 (spawned at examples/asyncio/detect_never_retrieved.rs:87:5)
-//!   task 2, polls 1, busy 456us, age 4ms
-//!   help: await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted
+//!   task 2, polls 1, busy 2ms, age 3ms
+//!   help: await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted; see https://docs.rs/debug-async/latest/debug_async/findings/unretrieved_panic/
 //!     at core::panicking::panic_fmt (/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/core/src/panicking.rs:80:14)
 //!     at detect_never_retrieved::worse_bug (examples/asyncio/detect_never_retrieved.rs:82:5)
 //!     at detect_never_retrieved::main (examples/asyncio/detect_never_retrieved.rs:99:10)
@@ -65,7 +65,7 @@
 //! ```console
 //! $ ASYNC_DEBUG=1 cargo run --example detect_never_retrieved -- fixed
 //! retrieved: Err("not consumed")
-//! thread 'main' (16181) panicked at examples/asyncio/detect_never_retrieved.rs:82:5:
+//! thread 'main' (26808) panicked at examples/asyncio/detect_never_retrieved.rs:82:5:
 //! not caught
 //! note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
 //! retrieved: a panic, true

@@ -38,35 +38,35 @@
 //! ```console
 //! $ ASYNC_DEBUG=off cargo run --example generators_order
 //! main returns
-//! thread 'main' (16641) panicked at examples/asyncio/generators_order.rs:112:9:
+//! thread 'main' (27424) panicked at examples/asyncio/generators_order.rs:112:9:
 //! the rows are not done
 //! note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
 //! rows closed
 //! $ cargo run --example generators_order
 //! main returns
-//! thread 'main' (16645) panicked at examples/asyncio/generators_order.rs:112:9:
+//! thread 'main' (27429) panicked at examples/asyncio/generators_order.rs:112:9:
 //! the rows are not done
 //! note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
 //! ERROR debug_async::cleanup_failed: the cleanup of stream `generators_order::cursor` panicked: the rows are not done at examples/asyncio/generators_order.rs:112:9 (created at examples/asyncio/generators_order.rs:110:23)
-//!   help: `close().await` the stream where the error can be handled
+//!   help: `close().await` the stream where the error can be handled; see https://docs.rs/debug-async/latest/debug_async/findings/cleanup_failed/
 //! rows closed
 //! $ ASYNC_DEBUG=1 cargo run --example generators_order
 //! main returns
-//! thread 'main' (16651) panicked at examples/asyncio/generators_order.rs:112:9:
+//! thread 'main' (27435) panicked at examples/asyncio/generators_order.rs:112:9:
 //! the rows are not done
 //! note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
 //! rows closed
 //!  WARN debug_async::stream_not_closed: stream `generators_order::rows` was dropped before it ended or was closed; its cleanup runs later (created at examples/asyncio/generators_order.rs:119:23)
-//!   polls 1, items 1, busy 1us, age 468us
-//!   help: a task of its own runs the cleanup, after what comes next here: `close().await` the stream, iterate over it within `aclosing(stream, async |s| …).await`, which closes it on every way out, or `.discard()` it if the order does not matter
+//!   polls 1, items 1, busy 1us, age 469us
+//!   help: a task of its own runs the cleanup, after what comes next here: `close().await` the stream, iterate over it within `aclosing(stream, async |s| …).await`, which closes it on every way out, or `.discard()` it if the order does not matter; see https://docs.rs/debug-async/latest/debug_async/findings/stream_not_closed/
 //!     at generators_order::rows (examples/asyncio/generators_order.rs:119:23)
 //!     at generators_order::leave_them (examples/asyncio/generators_order.rs:130:33)
 //!     at generators_order::main (examples/asyncio/generators_order.rs:157:27)
 //!     at generators_order::main (examples/asyncio/generators_order.rs:154:10)
 //!     (64 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //!  WARN debug_async::stream_not_closed: stream `generators_order::cursor` was dropped before it ended or was closed; its cleanup runs later (created at examples/asyncio/generators_order.rs:110:23)
-//!   polls 1, items 1, busy 5us, age 986us
-//!   help: a task of its own runs the cleanup, after what comes next here: `close().await` the stream, iterate over it within `aclosing(stream, async |s| …).await`, which closes it on every way out, or `.discard()` it if the order does not matter
+//!   polls 1, items 1, busy 5us, age 981us
+//!   help: a task of its own runs the cleanup, after what comes next here: `close().await` the stream, iterate over it within `aclosing(stream, async |s| …).await`, which closes it on every way out, or `.discard()` it if the order does not matter; see https://docs.rs/debug-async/latest/debug_async/findings/stream_not_closed/
 //!     at generators_order::cursor (examples/asyncio/generators_order.rs:110:23)
 //!     at generators_order::leave_them (examples/asyncio/generators_order.rs:128:31)
 //!     at generators_order::main (examples/asyncio/generators_order.rs:157:27)
@@ -74,7 +74,7 @@
 //!     (64 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //! ERROR debug_async::cleanup_failed: the cleanup of stream `generators_order::cursor` panicked: the rows are not done at examples/asyncio/generators_order.rs:112:9 (created at examples/asyncio/generators_order.rs:110:23)
 //!   polls 1, items 1, busy 5us, age 2ms
-//!   help: `close().await` the stream where the error can be handled
+//!   help: `close().await` the stream where the error can be handled; see https://docs.rs/debug-async/latest/debug_async/findings/cleanup_failed/
 //!     at core::panicking::panic_fmt (/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/core/src/panicking.rs:80:14)
 //!     at generators_order::cursor (examples/asyncio/generators_order.rs:112:9)
 //!     at generators_order::main (examples/asyncio/generators_order.rs:154:10)

@@ -32,13 +32,13 @@
 //! got Some(10)
 //! main returns
 //!  WARN debug_async::outside_runtime: stream `generators_outside::generator` was dropped outside of a runtime, not closed: its cleanup is run only if its runtime runs again (created at examples/asyncio/generators_outside.rs:66:23)
-//!   help: make the stream and close it within the runtime: `close().await` it before `block_on` returns, or let `shutdown_streams().await` be the last thing that runs there
+//!   help: make the stream and close it within the runtime: `close().await` it before `block_on` returns, or let `shutdown_streams().await` be the last thing that runs there; see https://docs.rs/debug-async/latest/debug_async/findings/outside_runtime/
 //! $ ASYNC_DEBUG=1 cargo run --example generators_outside
 //! got Some(10)
 //! main returns
 //!  WARN debug_async::outside_runtime: stream `generators_outside::generator` was dropped outside of a runtime, not closed: its cleanup is run only if its runtime runs again (created at examples/asyncio/generators_outside.rs:66:23)
-//!   polls 1, items 1, busy 4us, age 3ms
-//!   help: make the stream and close it within the runtime: `close().await` it before `block_on` returns, or let `shutdown_streams().await` be the last thing that runs there
+//!   polls 1, items 1, busy 6us, age 4ms
+//!   help: make the stream and close it within the runtime: `close().await` it before `block_on` returns, or let `shutdown_streams().await` be the last thing that runs there; see https://docs.rs/debug-async/latest/debug_async/findings/outside_runtime/
 //!     at generators_outside::generator (examples/asyncio/generators_outside.rs:66:23)
 //!     at generators_outside::main (examples/asyncio/generators_outside.rs:82:34)
 //!     (31 frames hidden; ASYNC_DEBUG_STACK=full shows all)

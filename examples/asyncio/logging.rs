@@ -17,17 +17,17 @@
 //! main returns
 //! $ cargo run --example logging
 //! main returns
-//! 2026-11-22T20:57:09.215314Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:104:5) name="logging::lost" site="examples/asyncio/logging.rs:104:5" task.id=1 count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted"
-//! 2026-11-22T20:57:09.342112Z  INFO debug_async::pending_at_shutdown: 1 task was still pending at shutdown: task `logging::waiting` spawned at examples/asyncio/logging.rs:106:5 count=1 help="they were dropped where they stood: await their handles, or tell them to stop and wait for it, before main returns"
-//! 2026-11-22T20:57:09.829962Z  WARN debug_async::never_polled: future `logging::forgotten` was never polled, and was dropped (created at examples/asyncio/logging.rs:105:22) name="logging::forgotten" site="examples/asyncio/logging.rs:105:22" count=1 help="a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted"
+//! 2026-11-22T22:22:27.820899Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:104:5) name="logging::lost" site="examples/asyncio/logging.rs:104:5" task.id=1 count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted; see https://docs.rs/debug-async/latest/debug_async/findings/unretrieved_error/"
+//! 2026-11-22T22:22:27.821003Z  INFO debug_async::pending_at_shutdown: 1 task was still pending at shutdown: task `logging::waiting` spawned at examples/asyncio/logging.rs:106:5 count=1 help="they were dropped where they stood: await their handles, or tell them to stop and wait for it, before main returns; see https://docs.rs/debug-async/latest/debug_async/findings/pending_at_shutdown/"
+//! 2026-11-22T22:22:29.193484Z  WARN debug_async::never_polled: future `logging::forgotten` was never polled, and was dropped (created at examples/asyncio/logging.rs:105:22) name="logging::forgotten" site="examples/asyncio/logging.rs:105:22" count=1 help="a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted; see https://docs.rs/debug-async/latest/debug_async/findings/never_polled/"
 //! $ ASYNC_DEBUG=1 cargo run --example logging
 //! main returns
-//! 2026-11-22T20:57:10.445011Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:104:5) name="logging::lost" site="examples/asyncio/logging.rs:104:5" task.id=1 polls=1 busy=8us age=2ms count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted" stack=
+//! 2026-11-22T22:22:30.344182Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:104:5) name="logging::lost" site="examples/asyncio/logging.rs:104:5" task.id=1 polls=1 busy=9us age=7ms count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted; see https://docs.rs/debug-async/latest/debug_async/findings/unretrieved_error/" stack=
 //!     at logging::main (examples/asyncio/logging.rs:104:5)
 //!     at logging::main (examples/asyncio/logging.rs:95:10)
 //!     (64 frames hidden; ASYNC_DEBUG_STACK=full shows all)
-//! 2026-11-22T20:57:10.445127Z  INFO debug_async::pending_at_shutdown: 1 task was still pending at shutdown: task `logging::waiting` (age 2ms, polls 1) spawned at examples/asyncio/logging.rs:106:5 count=1 help="they were dropped where they stood: await their handles, or tell them to stop and wait for it, before main returns"
-//! 2026-11-22T20:57:10.478747Z  WARN debug_async::never_polled: future `logging::forgotten` was never polled, and was dropped (created at examples/asyncio/logging.rs:105:22) name="logging::forgotten" site="examples/asyncio/logging.rs:105:22" polls=0 age=2ms count=1 help="a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted" stack=
+//! 2026-11-22T22:22:30.348665Z  INFO debug_async::pending_at_shutdown: 1 task was still pending at shutdown: task `logging::waiting` (age 12ms, polls 1) spawned at examples/asyncio/logging.rs:106:5 count=1 help="they were dropped where they stood: await their handles, or tell them to stop and wait for it, before main returns; see https://docs.rs/debug-async/latest/debug_async/findings/pending_at_shutdown/"
+//! 2026-11-22T22:22:30.404640Z  WARN debug_async::never_polled: future `logging::forgotten` was never polled, and was dropped (created at examples/asyncio/logging.rs:105:22) name="logging::forgotten" site="examples/asyncio/logging.rs:105:22" polls=0 age=8ms count=1 help="a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted; see https://docs.rs/debug-async/latest/debug_async/findings/never_polled/" stack=
 //!     at logging::forgotten (examples/asyncio/logging.rs:80:10)
 //!     at logging::main (examples/asyncio/logging.rs:105:22)
 //!     at logging::main (examples/asyncio/logging.rs:95:10)
@@ -38,9 +38,9 @@
 //!
 //! ```console
 //! $ RUST_LOG=debug_async=warn cargo run --example logging
-//! 2026-11-22T20:57:10.491830Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:104:5) name="logging::lost" site="examples/asyncio/logging.rs:104:5" task.id=1 count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted"
 //! main returns
-//! 2026-11-22T20:57:11.030214Z  WARN debug_async::never_polled: future `logging::forgotten` was never polled, and was dropped (created at examples/asyncio/logging.rs:105:22) name="logging::forgotten" site="examples/asyncio/logging.rs:105:22" count=1 help="a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted"
+//! 2026-11-22T22:22:30.426687Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:104:5) name="logging::lost" site="examples/asyncio/logging.rs:104:5" task.id=1 count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted; see https://docs.rs/debug-async/latest/debug_async/findings/unretrieved_error/"
+//! 2026-11-22T22:22:31.693666Z  WARN debug_async::never_polled: future `logging::forgotten` was never polled, and was dropped (created at examples/asyncio/logging.rs:105:22) name="logging::forgotten" site="examples/asyncio/logging.rs:105:22" count=1 help="a future does nothing until it is polled: `.await` it, spawn it, or `.discard()` it if it is not wanted; see https://docs.rs/debug-async/latest/debug_async/findings/never_polled/"
 //! ```
 //!
 //! `setLevel(logging.DEBUG)` adds what is good to know, and one kind can be switched
@@ -49,15 +49,15 @@
 //! ```console
 //! $ ASYNC_DEBUG=1 RUST_LOG=debug_async=debug,debug_async::never_polled=off cargo run --example logging
 //! main returns
-//! 2026-11-22T20:57:11.587329Z DEBUG debug_async::large_future: task `logging::large` is 20024 bytes large, spawned at examples/asyncio/logging.rs:107:17 name="logging::large" site="examples/asyncio/logging.rs:107:17" polls=0 age=128us count=1 help="it is moved as a whole: `Box::pin` the large future it awaits, or keep the large value it holds across an await on the heap" stack=
+//! 2026-11-22T22:22:33.248334Z DEBUG debug_async::large_future: task `logging::large` is 20024 bytes large, spawned at examples/asyncio/logging.rs:107:17 name="logging::large" site="examples/asyncio/logging.rs:107:17" polls=0 age=168us count=1 help="it is moved as a whole: `Box::pin` the large future it awaits, or keep the large value it holds across an await on the heap; see https://docs.rs/debug-async/latest/debug_async/findings/large_future/" stack=
 //!     at logging::main (examples/asyncio/logging.rs:107:17)
 //!     at logging::main (examples/asyncio/logging.rs:95:10)
 //!     (64 frames hidden; ASYNC_DEBUG_STACK=full shows all)
-//! 2026-11-22T20:57:11.587818Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:104:5) name="logging::lost" site="examples/asyncio/logging.rs:104:5" task.id=1 polls=1 busy=7us age=3ms count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted" stack=
+//! 2026-11-22T22:22:33.251748Z ERROR debug_async::unretrieved_error: task `logging::lost` failed and nobody looked: "not consumed" (spawned at examples/asyncio/logging.rs:104:5) name="logging::lost" site="examples/asyncio/logging.rs:104:5" task.id=1 polls=1 busy=11us age=2ms count=1 error="\"not consumed\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted; see https://docs.rs/debug-async/latest/debug_async/findings/unretrieved_error/" stack=
 //!     at logging::main (examples/asyncio/logging.rs:104:5)
 //!     at logging::main (examples/asyncio/logging.rs:95:10)
 //!     (64 frames hidden; ASYNC_DEBUG_STACK=full shows all)
-//! 2026-11-22T20:57:11.587886Z  INFO debug_async::pending_at_shutdown: 1 task was still pending at shutdown: task `logging::waiting` (age 3ms, polls 1) spawned at examples/asyncio/logging.rs:106:5 count=1 help="they were dropped where they stood: await their handles, or tell them to stop and wait for it, before main returns"
+//! 2026-11-22T22:22:33.251825Z  INFO debug_async::pending_at_shutdown: 1 task was still pending at shutdown: task `logging::waiting` (age 3ms, polls 1) spawned at examples/asyncio/logging.rs:106:5 count=1 help="they were dropped where they stood: await their handles, or tell them to stop and wait for it, before main returns; see https://docs.rs/debug-async/latest/debug_async/findings/pending_at_shutdown/"
 //! ```
 //!
 //! Python's page warns that network logging can block the event loop. A subscriber

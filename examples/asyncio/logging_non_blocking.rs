@@ -12,18 +12,18 @@
 //! $ cargo run --example logging_non_blocking
 //!  INFO logging_non_blocking: order paid
 //! served
-//! ERROR debug_async::unretrieved_error: task `logging_non_blocking::receipt` failed and nobody looked: "no such address" (spawned at examples/asyncio/logging_non_blocking.rs:80:5) name="logging_non_blocking::receipt" site="examples/asyncio/logging_non_blocking.rs:80:5" task.id=1 count=1 error="\"no such address\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted"
+//! ERROR debug_async::unretrieved_error: task `logging_non_blocking::receipt` failed and nobody looked: "no such address" (spawned at examples/asyncio/logging_non_blocking.rs:80:5) name="logging_non_blocking::receipt" site="examples/asyncio/logging_non_blocking.rs:80:5" task.id=1 count=1 error="\"no such address\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted; see https://docs.rs/debug-async/latest/debug_async/findings/unretrieved_error/"
 //! main returns
 //! $ ASYNC_DEBUG=1 cargo run --example logging_non_blocking
 //!  INFO logging_non_blocking: order paid
 //! served
-//! ERROR debug_async::unretrieved_error: task `logging_non_blocking::receipt` failed and nobody looked: "no such address" (spawned at examples/asyncio/logging_non_blocking.rs:80:5) name="logging_non_blocking::receipt" site="examples/asyncio/logging_non_blocking.rs:80:5" task.id=1 polls=1 busy=6us age=2ms count=1 error="\"no such address\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted" stack=
+//! ERROR debug_async::unretrieved_error: task `logging_non_blocking::receipt` failed and nobody looked: "no such address" (spawned at examples/asyncio/logging_non_blocking.rs:80:5) name="logging_non_blocking::receipt" site="examples/asyncio/logging_non_blocking.rs:80:5" task.id=1 polls=1 busy=6us age=728us count=1 error="\"no such address\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted; see https://docs.rs/debug-async/latest/debug_async/findings/unretrieved_error/" stack=
 //!     at logging_non_blocking::handler (examples/asyncio/logging_non_blocking.rs:80:5)
 //!     at logging_non_blocking::serve (examples/asyncio/logging_non_blocking.rs:89:15)
 //!     at logging_non_blocking::serve (examples/asyncio/logging_non_blocking.rs:88:10)
 //!     at logging_non_blocking::main (examples/asyncio/logging_non_blocking.rs:98:13)
 //!     (70 frames hidden; ASYNC_DEBUG_STACK=full shows all)
-//!  WARN debug_async::slow_poll: one poll of future `logging_non_blocking::handler` took 150ms, waiting: it blocked its thread (created at examples/asyncio/logging_non_blocking.rs:89:5) name="logging_non_blocking::handler" site="examples/asyncio/logging_non_blocking.rs:89:5" blocked_at="<logging_non_blocking::SlowServer as std::io::Write>::write (examples/asyncio/logging_non_blocking.rs:148:9), in `std::thread::functions::sleep`" elapsed=150ms polls=1 busy=150ms age=151ms count=1 help="no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`" stack=
+//!  WARN debug_async::slow_poll: one poll of future `logging_non_blocking::handler` took 151ms, waiting: it blocked its thread (created at examples/asyncio/logging_non_blocking.rs:89:5) name="logging_non_blocking::handler" site="examples/asyncio/logging_non_blocking.rs:89:5" blocked_at="<logging_non_blocking::SlowServer as std::io::Write>::write (examples/asyncio/logging_non_blocking.rs:148:9), in `std::thread::functions::sleep`" elapsed=151ms polls=1 busy=152ms age=152ms count=1 help="no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`; see https://docs.rs/debug-async/latest/debug_async/findings/slow_poll/" stack=
 //!     at <logging_non_blocking::SlowServer as std::io::Write>::write (examples/asyncio/logging_non_blocking.rs:148:9)
 //!     at logging_non_blocking::handler (examples/asyncio/logging_non_blocking.rs:79:5)
 //!     at logging_non_blocking::serve (examples/asyncio/logging_non_blocking.rs:89:15)
@@ -42,7 +42,7 @@
 //! $ ASYNC_DEBUG=1 cargo run --example logging_non_blocking -- network
 //! served
 //!  INFO logging_non_blocking: order paid
-//! ERROR debug_async::unretrieved_error: task `logging_non_blocking::receipt` failed and nobody looked: "no such address" (spawned at examples/asyncio/logging_non_blocking.rs:80:5) name="logging_non_blocking::receipt" site="examples/asyncio/logging_non_blocking.rs:80:5" task.id=1 polls=1 busy=2us age=411us count=1 error="\"no such address\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted" stack=
+//! ERROR debug_async::unretrieved_error: task `logging_non_blocking::receipt` failed and nobody looked: "no such address" (spawned at examples/asyncio/logging_non_blocking.rs:80:5) name="logging_non_blocking::receipt" site="examples/asyncio/logging_non_blocking.rs:80:5" task.id=1 polls=1 busy=3us age=474us count=1 error="\"no such address\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted; see https://docs.rs/debug-async/latest/debug_async/findings/unretrieved_error/" stack=
 //!     at logging_non_blocking::handler (examples/asyncio/logging_non_blocking.rs:80:5)
 //!     at logging_non_blocking::serve (examples/asyncio/logging_non_blocking.rs:89:15)
 //!     at logging_non_blocking::serve (examples/asyncio/logging_non_blocking.rs:88:10)
@@ -52,7 +52,7 @@
 //! $ ASYNC_DEBUG=1 cargo run --example logging_non_blocking -- file
 //! served
 //!  INFO logging_non_blocking: order paid
-//! ERROR debug_async::unretrieved_error: task `logging_non_blocking::receipt` failed and nobody looked: "no such address" (spawned at examples/asyncio/logging_non_blocking.rs:80:5) name="logging_non_blocking::receipt" site="examples/asyncio/logging_non_blocking.rs:80:5" task.id=1 polls=1 busy=3us age=481us count=1 error="\"no such address\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted" stack=
+//! ERROR debug_async::unretrieved_error: task `logging_non_blocking::receipt` failed and nobody looked: "no such address" (spawned at examples/asyncio/logging_non_blocking.rs:80:5) name="logging_non_blocking::receipt" site="examples/asyncio/logging_non_blocking.rs:80:5" task.id=1 polls=1 busy=3us age=473us count=1 error="\"no such address\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted; see https://docs.rs/debug-async/latest/debug_async/findings/unretrieved_error/" stack=
 //!     at logging_non_blocking::handler (examples/asyncio/logging_non_blocking.rs:80:5)
 //!     at logging_non_blocking::serve (examples/asyncio/logging_non_blocking.rs:89:15)
 //!     at logging_non_blocking::serve (examples/asyncio/logging_non_blocking.rs:88:10)

@@ -10,11 +10,11 @@
 //! $ cargo run --example logging_one_subscriber
 //!  INFO request{id=7}: order paid
 //! main returns
-//! ERROR debug_async::unretrieved_error: task `logging_one_subscriber::receipt` failed and nobody looked: "order 7 has no address" (spawned at examples/asyncio/logging_one_subscriber.rs:43:19) name="logging_one_subscriber::receipt" site="examples/asyncio/logging_one_subscriber.rs:43:19" task.id=1 count=1 error="\"order 7 has no address\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted"
+//! ERROR debug_async::unretrieved_error: task `logging_one_subscriber::receipt` failed and nobody looked: "order 7 has no address" (spawned at examples/asyncio/logging_one_subscriber.rs:43:19) name="logging_one_subscriber::receipt" site="examples/asyncio/logging_one_subscriber.rs:43:19" task.id=1 count=1 error="\"order 7 has no address\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted; see https://docs.rs/debug-async/latest/debug_async/findings/unretrieved_error/"
 //! $ ASYNC_DEBUG=1 cargo run --example logging_one_subscriber
 //!  INFO request{id=7}: order paid
 //! main returns
-//! ERROR request{id=7}: debug_async::unretrieved_error: task `logging_one_subscriber::receipt` failed and nobody looked: "order 7 has no address" (spawned at examples/asyncio/logging_one_subscriber.rs:43:19) name="logging_one_subscriber::receipt" site="examples/asyncio/logging_one_subscriber.rs:43:19" task.id=1 polls=1 busy=4us age=1ms count=1 error="\"order 7 has no address\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted" stack=
+//! ERROR request{id=7}: debug_async::unretrieved_error: task `logging_one_subscriber::receipt` failed and nobody looked: "order 7 has no address" (spawned at examples/asyncio/logging_one_subscriber.rs:43:19) name="logging_one_subscriber::receipt" site="examples/asyncio/logging_one_subscriber.rs:43:19" task.id=1 polls=1 busy=3us age=669us count=1 error="\"order 7 has no address\"" help="await its handle and handle the result inside or outside the task, or `detach()` the handle if the result is not wanted; see https://docs.rs/debug-async/latest/debug_async/findings/unretrieved_error/" stack=
 //!     at logging_one_subscriber::request (examples/asyncio/logging_one_subscriber.rs:43:19)
 //!     at logging_one_subscriber::main (examples/asyncio/logging_one_subscriber.rs:72:10)
 //!     at logging_one_subscriber::main (examples/asyncio/logging_one_subscriber.rs:50:10)

@@ -97,13 +97,14 @@ fn make(record: &Record, debug: &Debugged, kind: ReportKind) -> Report {
         },
         super::origin(record),
     );
-    let help = if must.is_empty() { "" } else { HELP };
     // Who drops it.
     let stack = stack::capture(debug.scope.settings().stack);
     let mut report = Report::about(record, kind, message)
         .with_stack(stack)
-        .in_task(tokio::task::try_id())
-        .help_with(help);
+        .in_task(tokio::task::try_id());
+    if kind == ReportKind::DroppedMidway {
+        report = report.help_with(HELP);
+    }
     if let Some(owner) = debug.tracker.owner() {
         let last = owner.polls();
         let mut leaves = owner.leaves();

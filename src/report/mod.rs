@@ -115,7 +115,7 @@ impl Report {
             kind,
             level: kind.level(),
             message,
-            help: String::new(),
+            help: format!("see {}", kind.page()),
             name: None,
             site: None,
             task_id: None,
@@ -170,8 +170,9 @@ impl Report {
         self
     }
 
-    pub(crate) fn help_with(mut self, help: impl Into<String>) -> Report {
-        self.help = help.into();
+    /// What to do, before the address of the page that has more.
+    pub(crate) fn help_with(mut self, help: impl fmt::Display) -> Report {
+        self.help = format!("{help}; see {}", self.kind.page());
         self
     }
 
@@ -244,7 +245,7 @@ impl Report {
         &self.message
     }
 
-    /// What to do about it.
+    /// What to do about it, and the address of the page that has more.
     pub fn help(&self) -> &str {
         &self.help
     }
@@ -404,9 +405,7 @@ impl fmt::Display for Report {
                 write!(f, "\n  {line}")?;
             }
         }
-        if !self.help.is_empty() {
-            write!(f, "\n  help: {}", self.help)?;
-        }
+        write!(f, "\n  help: {}", self.help)?;
         if let Some(stack) = &self.stack {
             for line in stack.to_string().lines() {
                 write!(f, "\n    {line}")?;

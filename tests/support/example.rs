@@ -31,7 +31,8 @@ impl Example {
 
     /// What `cargo run --example` calls it.
     pub(crate) fn name(&self) -> &'static str {
-        self.path.rsplit('/').next().unwrap_or(self.path)
+        let path = self.path.strip_suffix("/main").unwrap_or(self.path);
+        path.rsplit('/').next().unwrap_or(path)
     }
 
     /// Its source as reports name it.
@@ -94,7 +95,11 @@ impl Example {
 
     fn last_change(&self) -> SystemTime {
         let library = ["src", "macros/src"].map(|directory| newest(&root().join(directory)));
-        let own = modified(&root().join(self.file()));
+        let own = match self.path.rsplit_once('/') {
+            // A program of several files.
+            Some((directory, "main")) => newest(&root().join("examples").join(directory)),
+            _ => modified(&root().join(self.file())),
+        };
         library.into_iter().fold(own, SystemTime::max)
     }
 }

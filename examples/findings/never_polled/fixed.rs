@@ -1,0 +1,15 @@
+use std::time::Duration;
+
+#[debug_async::tracked]
+async fn drop_from_cache(user: u32) {
+    tokio::time::sleep(Duration::from_millis(user.into())).await;
+}
+
+async fn rename(user: u32) {
+    drop_from_cache(user).await;
+}
+
+#[debug_async::main]
+pub(crate) async fn main() {
+    rename(7).await;
+}
