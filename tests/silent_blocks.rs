@@ -40,6 +40,21 @@ fn computes(time: Duration) {
     }
 }
 
+/// As if it were alone on the machine.
+#[cfg(target_os = "linux")]
+fn computes_on_processor(time: Duration) {
+    let had = || {
+        let stat = std::fs::read_to_string("/proc/thread-self/schedstat");
+        let stat = stat.expect("Linux has /proc");
+        let nanos = stat.split_ascii_whitespace().next().map(str::parse);
+        Duration::from_nanos(nanos.and_then(Result::ok).expect("a number"))
+    };
+    let before = had();
+    while had() < before + time {
+        computes(MS / 2);
+    }
+}
+
 #[test]
 fn what_leaves_its_worker_to_another_thread() {
     on(&[MULTI], |run| {
@@ -142,6 +157,35 @@ fn ten_thousand_short_polls_on_a_machine_that_is_full() {
             for task in untracked {
                 task.await.expect("no panic");
             }
+        });
+        for load in loads {
+            load.join().expect("no panic");
+        }
+        run.expect(&[]);
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn polls_that_get_no_processor() {
+    on(OURS, |run| {
+        run.config(Config::new().slow_poll(300 * MS));
+        let cores = thread::available_parallelism().map_or(2, usize::from);
+        // The watchdog is there.
+        run.block_on(async { tokio::time::sleep(500 * MS).await });
+        // Each poll waits for several times as long as it computes.
+        let loads = (0..cores * 8).map(|_| thread::spawn(|| computes(5_000 * MS)));
+        let loads: Vec<_> = loads.collect();
+        run.block_on(async {
+            let polls = || async {
+                for _ in 0..3 {
+                    computes_on_processor(80 * MS);
+                    yield_now().await;
+                }
+            };
+            let tracked = debug_async::spawn!(polls().tracked());
+            tokio::spawn(polls()).await.expect("no panic");
+            tracked.await.expect("no panic");
         });
         for load in loads {
             load.join().expect("no panic");

@@ -329,10 +329,12 @@ fn polled_with_another(record: &Record, debug: &Debugged, waker: usize) {
 }
 
 /// Time since `start` that is the fault of nothing that ran: the process stood still,
-/// a panic was being printed, or a dump taken.
+/// a panic was being printed, a dump taken, or there was no processor.
 #[cold]
 fn not_its_own(start: Tick) -> Duration {
-    watchdog::stalled_since(start) + panics::printed_since(start) + dump::taken_since(start)
+    let printed = panics::printed_since(start);
+    let dumped = dump::taken_since(start);
+    watchdog::stalled_since(start) + printed + dumped + watchdog::queued_since(start)
 }
 
 /// Something may have been dropped before its time.

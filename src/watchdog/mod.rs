@@ -61,6 +61,12 @@ pub(crate) fn excuse(time: Duration) {
     }
 }
 
+/// For how long this thread has waited for a processor, in the poll that began then and
+/// was slow. It is not known of the time before the watchdog saw that it might be.
+pub(crate) fn queued_since(start: Tick) -> Duration {
+    slot::mine_if_any().map_or(Duration::ZERO, |slot| slot.queued_since(start))
+}
+
 /// What was seen of this thread since `start`.
 pub(crate) fn taken_since(start: Tick) -> Option<Live> {
     let taken = slot::mine_if_any()?.taken_since(start)?;

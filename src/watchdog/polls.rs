@@ -23,6 +23,9 @@ pub(super) struct Polls {
 /// A poll younger than this is none of our business yet.
 const YOUNG: Duration = Duration::from_millis(2);
 
+/// So much must pass to tell what a thread does by what it had.
+const ENOUGH: Duration = Duration::from_millis(5);
+
 struct Known {
     slot: &'static Slot,
     shown: Shown,
@@ -31,6 +34,8 @@ struct Known {
     done: Done,
     /// What the thread had had, when the poll had run for so long.
     noted: Option<(Duration, Had)>,
+    /// For how long it has waited for a processor.
+    queued: Duration,
     seen: bool,
 }
 
@@ -42,6 +47,7 @@ impl Known {
             outer,
             done: Done::default(),
             noted: None,
+            queued: Duration::ZERO,
             seen: true,
         }
     }
@@ -124,7 +130,7 @@ impl Polls {
         known.seen = true;
         loop {
             let of_others = within.map_or(Duration::ZERO, |within| age(slot, within));
-            let age = age(slot, shown).saturating_sub(of_others);
+            let age = age(slot, shown).saturating_sub(of_others + known.queued);
             let record = registry::at(shown.place());
             // It ended meanwhile, and its record went.
             let (record, limits) =
@@ -134,7 +140,11 @@ impl Polls {
                 Next::Note => {
                     known.done.noted = true;
                     known.noted = sampling::had(slot).map(|had| (age, had));
+                    if let Some((_, had)) = known.noted {
+                        level.note(shown, had.queued);
+                    }
                 }
+                Next::Sample | Next::Tell if known.waited_more(slot) => {}
                 Next::Sample => {
                     known.done.sampled = true;
                     known.take(slot, level, age, sampling);
@@ -188,6 +198,18 @@ fn limits(record: &Record) -> Option<Limits> {
 }
 
 impl Known {
+    /// Whether it has waited for a processor since that was last asked, by so much that it
+    /// may be too young for what is to be done. If it was not noted, that is not known.
+    fn waited_more(&mut self, slot: &Slot) -> bool {
+        let Some(start) = self.shown.start() else {
+            return false;
+        };
+        let queued = slot.queued_since(start);
+        let is_more = queued > self.queued + Duration::from_millis(1);
+        self.queued = queued;
+        is_more
+    }
+
     /// Takes the stack, if the poll still runs, and leaves it for the poll to find.
     fn take(&self, slot: &Slot, level: &Level, age: Duration, sampling: &mut Sampling) {
         // Whoever ends the poll meanwhile waits for it.
@@ -209,7 +231,8 @@ impl Known {
             let had = sampling::had(slot)?;
             let cpu = had.cpu.saturating_sub(before.cpu);
             let queued = had.queued.saturating_sub(before.queued);
-            Some(scan::doing(age.saturating_sub(since), cpu, queued))
+            let passed = (age + self.queued).saturating_sub(since);
+            (passed >= ENOUGH).then(|| scan::doing(passed, cpu, queued))
         });
         // Both must say so: where the processor is shared with other machines, the
         // figures of a thread that computes may be small.

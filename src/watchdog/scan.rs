@@ -53,12 +53,12 @@ pub(super) enum Next {
 /// What to do about a tracked poll that has been running for `age`.
 pub(super) fn poll(age: Duration, done: Done, limits: Limits) -> Next {
     let tell_at = limits.next(done.told);
-    if age >= tell_at {
+    if age >= limits.slow / 2 && !done.noted && !done.sampled {
+        Next::Note
+    } else if age >= tell_at {
         Next::Tell
     } else if age >= limits.slow && !done.sampled {
         Next::Sample
-    } else if age >= limits.slow / 2 && !done.noted && !done.sampled {
-        Next::Note
     } else if !done.sampled {
         // A look comes by in time to note, as a rule: none is called for.
         let is_noted = done.noted || limits.slow / 2 >= SELDOM;

@@ -53,6 +53,11 @@ pub(super) struct Level {
     excused: AtomicU64,
     /// What was seen of it. Held by the watchdog while it looks.
     taken: Mutex<Option<Taken>>,
+    /// Of which poll it was noted how long its thread had waited for a processor, that in
+    /// nanoseconds, and when.
+    noted: AtomicU64,
+    queued: AtomicU64,
+    noted_at: AtomicTick,
 }
 
 /// What a level shows.
@@ -123,6 +128,23 @@ impl Level {
 
     pub(super) fn taken(&self) -> MutexGuard<'_, Option<Taken>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// So long the thread had waited for a processor when this was seen.
+    pub(super) fn note(&self, shown: Shown, queued: Duration) {
+        self.queued.store(queued.as_nanos() as u64, Relaxed);
+        self.noted_at.store(clock::tick());
+        self.noted.store(shown.start, Release);
+    }
+
+    /// The same and when, if it was noted of the poll that began then.
+    fn noted_of(&self, start: Tick) -> Option<(Tick, Duration)> {
+        let is_it = self.noted.load(Acquire) == start.to_bits();
+        let queued = Duration::from_nanos(self.queued.load(Relaxed));
+        self.noted_at
+            .load()
+            .filter(|_| is_it)
+            .map(|at| (at, queued))
     }
 
     pub(super) fn taken_since(&self, start: Tick) -> Option<Taken> {
@@ -264,6 +286,20 @@ impl Slot {
     pub(super) fn excused_since(&self, shown: Shown) -> Duration {
         let sum = self.excused.load(Acquire);
         Duration::from_nanos(sum.wrapping_sub(shown.excused))
+    }
+
+    /// For how long the thread has waited for a processor in the poll that began then,
+    /// as far as is known.
+    pub(super) fn queued_since(&self, start: Tick) -> Duration {
+        let levels = [&self.innermost, &self.outermost].into_iter();
+        let Some((at, before)) = levels.filter_map(|level| level.noted_of(start)).next() else {
+            return Duration::ZERO;
+        };
+        let queued = self.owner().as_ref().and_then(Thread::queued);
+        let queued = queued.map_or(Duration::ZERO, |now| now.saturating_sub(before));
+        // Before, it was as full as since, as far as anybody knows.
+        let share = queued.as_secs_f64() / at.elapsed().as_secs_f64().max(1e-9);
+        start.elapsed().mul_f64(share.min(1.0))
     }
 
     /// Whether a tracked poll has been in progress for so long.
