@@ -23,6 +23,9 @@
 //!
 //! [`Config::dump_signal`]: crate::config::Config::dump_signal
 //!
+//! With the feature `serde` a snapshot is `Serialize`: a [`Duration`] as serde has it, a
+//! site as `file:line:column`, an [`AwaitStack`] as `called` and `frames`.
+//!
 //! # Examples
 //!
 //! ```
@@ -46,6 +49,8 @@
 //! ```
 
 mod ps;
+#[cfg(feature = "serde")]
+mod serial;
 #[cfg(target_os = "linux")]
 mod signal;
 mod snapshot;

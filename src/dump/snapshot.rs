@@ -21,6 +21,7 @@ use crate::watchdog;
 ///
 /// Its `Display` is a table, a line each; [`tree`](Snapshot::tree) is the other view.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Snapshot {
     /// By their ids: in the order in which they were created.
@@ -33,6 +34,7 @@ pub struct Snapshot {
 
 /// A tracked object, in a [`Snapshot`].
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Tracked {
     /// Counts up over all that is created in debug mode in this process.
@@ -44,8 +46,10 @@ pub struct Tracked {
     /// The name it was given.
     pub given_name: Option<String>,
     /// tokio's id of the task, from the first poll on.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "super::serial::task_id"))]
     pub task_id: Option<tokio::task::Id>,
     /// Where in the program's text it was created.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "super::serial::site"))]
     pub site: &'static Location<'static>,
     /// How far it has come.
     pub state: State,
@@ -75,6 +79,11 @@ pub struct Tracked {
 
 /// What sort of thing a [`Tracked`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum Kind {
     /// A future that is no task.
@@ -100,6 +109,11 @@ pub enum Kind {
 
 /// How far a [`Tracked`] has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum State {
     /// It was not polled yet.
@@ -122,6 +136,7 @@ pub enum State {
 
 /// A leaf that is waited on, in a [`Tracked`]: somebody has a clone of its waker.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Leaf {
     /// The awaits that lead to it.
@@ -131,6 +146,7 @@ pub struct Leaf {
     /// It is not of the last poll: that left it out, or its waker is only lying about.
     pub stale: bool,
     /// What it has in common with itself in the futures around.
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub(super) key: (usize, u64),
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 /// One function of a [`Stack`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Frame {
     /// The function's path, without its hash.
