@@ -154,6 +154,8 @@
 
 mod clock;
 pub mod config;
+#[cfg(feature = "io")]
+mod counts;
 mod detect;
 pub mod dump;
 pub mod future;

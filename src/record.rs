@@ -15,6 +15,8 @@ use once_cell::race::OnceBox;
 use tracing::{Dispatch, Span};
 
 use crate::clock::{self, AtomicTick, Tick};
+#[cfg(feature = "io")]
+use crate::counts::Counts;
 use crate::mode::{self, Mode, Scope};
 use crate::name;
 use crate::site::Site;
@@ -200,6 +202,9 @@ pub(crate) struct Debugged {
     busy: AtomicU64,
     /// What a stream has given.
     items: AtomicU64,
+    /// What a reader or writer has done.
+    #[cfg(feature = "io")]
+    pub(crate) io: OnceBox<Arc<Counts>>,
     /// How long a blocking closure waited for a thread, in nanoseconds.
     waited: AtomicU64,
     /// A threshold of its own for slow polls, in nanoseconds; zero: none.
@@ -510,6 +515,8 @@ impl Debugged {
             polls: AtomicU64::new(0),
             busy: AtomicU64::new(0),
             items: AtomicU64::new(0),
+            #[cfg(feature = "io")]
+            io: OnceBox::new(),
             waited: AtomicU64::new(0),
             slow_ok: AtomicU64::new(0),
         }

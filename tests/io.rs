@@ -259,6 +259,42 @@ fn what_is_counted() {
 }
 
 #[test]
+fn the_dump_shows_the_bytes_and_the_operations() {
+    in_debug(|run| {
+        run.block_on(async {
+            let (a, b) = duplex(64);
+            let mut writer = a.tracked_as("writer");
+            let mut reader = b.tracked_reader();
+            writer.write_all(b"hello").await.expect("it takes them");
+            writer.flush().await.expect("it is there");
+            writer.write_all(b"!").await.expect("it takes it");
+            let mut bytes = [0; 4];
+            reader.read_exact(&mut bytes).await.expect("bytes");
+            let dump = tokio::task::spawn_blocking(debug_async::dump);
+            let dump = dump.await.expect("no panic");
+            let of = |name: &str| {
+                let object = dump.objects.iter().find(|object| object.name == name);
+                let object = object.unwrap_or_else(|| panic!("{name} is not in\n{dump}"));
+                (object.io.expect("it is one"), object.items)
+            };
+            let (io, items) = of("writer");
+            assert_eq!(Some(io), writer.counts());
+            assert_eq!((io.writes, io.bytes_written, io.unflushed), (2, 6, 1));
+            assert_eq!(items, None);
+            assert_eq!(of("DuplexStream").0.bytes_read, 4);
+            for text in [dump.to_string(), dump.tree().to_string()] {
+                assert!(
+                    text.contains("read 0 B in 0, wrote 6 B in 2, flushed 1"),
+                    "{text}"
+                );
+                assert!(text.contains("read 4 B in 1, wrote 0 B in 0"), "{text}");
+            }
+        });
+        run.expect(&[]);
+    });
+}
+
+#[test]
 fn what_is_in_it_is_at_hand() {
     let mut tracked = vec![1_u8].tracked();
     assert_eq!(tracked.get_ref(), &[1]);

@@ -17,6 +17,7 @@ const LAYERS: &[&str] = &[
     "site",      // where a thing was created …
     "stack",     // … and by way of what
     "waker",     // where a future waits
+    "counts",    // what a reader or writer has done
     "record",    // what is known of one tracked thing
     "registry",  // what is alive
     "report",    // reports: grace, limit, reporter, sinks

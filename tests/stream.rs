@@ -160,6 +160,34 @@ fn a_span_that_is_left_entered_while_it_waits() {
 }
 
 #[test]
+fn the_dump_shows_the_items() {
+    in_debug(|run| {
+        run.block_on(async {
+            let mut items = pin!(numbers(9).tracked_as("rows"));
+            for _ in 0..3 {
+                items.next().await;
+            }
+            let dump = tokio::task::spawn_blocking(debug_async::dump);
+            let dump = dump.await.expect("no panic");
+            let rows = dump.objects.iter().find(|object| object.name == "rows");
+            assert_eq!(rows.and_then(|rows| rows.items), Some(3), "{dump}");
+            assert!(dump.to_string().contains("6 (items 3)"), "{dump}");
+            assert!(
+                dump.tree().to_string().contains(", polls 6, items 3)"),
+                "{}",
+                dump.tree()
+            );
+            let others = dump.objects.iter().filter(|object| object.name != "rows");
+            assert!(
+                others.clone().all(|object| object.items.is_none()),
+                "{dump}"
+            );
+        });
+        run.expect(&[]);
+    });
+}
+
+#[test]
 fn it_says_of_itself_what_the_stream_does() {
     let hinted = stream::iter(0..3).tracked();
     assert_eq!(hinted.size_hint(), (3, Some(3)));

@@ -71,12 +71,19 @@ fn row(object: &Tracked) -> [String; 9] {
         object.kind.to_string(),
         object.name.clone(),
         object.state.to_string(),
-        object.polls.to_string(),
+        polls(object),
         clock::human(object.busy),
         clock::human(object.age),
         waits_at(object),
         object.site.to_string(),
     ]
+}
+
+fn polls(object: &Tracked) -> String {
+    match object.through() {
+        Some(through) => format!("{} ({through})", object.polls),
+        None => object.polls.to_string(),
+    }
 }
 
 /// The one it has waited on for longest stands for all.

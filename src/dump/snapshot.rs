@@ -9,6 +9,8 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::time::Duration;
 
 use crate::clock::Tick;
+#[cfg(feature = "io")]
+use crate::counts::IoCounts;
 use crate::mode::Scope;
 use crate::record::{Flag, Object, Record, Step};
 use crate::registry;
@@ -55,6 +57,11 @@ pub struct Tracked {
     pub state: State,
     /// How often it was polled.
     pub polls: u64,
+    /// How many items it gave, if it is a stream.
+    pub items: Option<u64>,
+    /// What was read and written, if it is a reader or a writer.
+    #[cfg(feature = "io")]
+    pub io: Option<IoCounts>,
     /// How long its polls took, those that have ended.
     pub busy: Duration,
     /// How long ago it was created.
@@ -198,6 +205,15 @@ impl Snapshot {
 }
 
 impl Tracked {
+    /// What has gone through it: `items 12`.
+    pub(super) fn through(&self) -> Option<String> {
+        #[cfg(feature = "io")]
+        if let Some(io) = &self.io {
+            return Some(io.to_string());
+        }
+        self.items.map(|items| format!("items {items}"))
+    }
+
     /// For how long it has waited to be woken.
     pub fn waiting(&self) -> Option<Duration> {
         let waits = self.state == State::Waiting;
@@ -247,6 +263,9 @@ impl Known {
             site: record.site().location(),
             state: State::of(record, owner),
             polls: debug.polls(),
+            items: (record.object() == Object::Stream).then(|| debug.items()),
+            #[cfg(feature = "io")]
+            io: debug.io.get().map(|counts| counts.get()),
             busy: debug.busy(),
             age: debug.age(),
             last_polled: debug.last_polled.load().map(Tick::elapsed),

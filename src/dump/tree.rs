@@ -138,6 +138,9 @@ fn object<'a>(
     if *polls > 0 {
         write!(f, ", polls {polls}")?;
     }
+    if let Some(through) = object.through() {
+        write!(f, ", {through}")?;
+    }
     write!(f, "), {} {site}", kind.born())?;
     if *state != State::Waiting {
         return Ok(());

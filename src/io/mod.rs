@@ -25,7 +25,7 @@ mod buffers;
 mod forward;
 mod state;
 
-pub use self::state::IoCounts;
+pub use crate::counts::IoCounts;
 
 use std::fmt;
 use std::panic::Location;

@@ -3,32 +3,14 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::Poll;
 
 use super::buffers;
 use crate::clock::{self, Tick};
+use crate::counts::{Counts, IoCounts};
 use crate::detect::{slow_io, unflushed_io};
 use crate::observe::{self, Watch};
 use crate::record::Record;
-
-/// What a [`TrackedIo`](super::TrackedIo) has done so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct IoCounts {
-    /// How many reads gave something, or the end.
-    pub reads: u64,
-    /// How many bytes were read.
-    pub bytes_read: u64,
-    /// How many writes took something.
-    pub writes: u64,
-    /// How many bytes were written.
-    pub bytes_written: u64,
-    /// How many flushes were done, shutdowns included.
-    pub flushes: u64,
-    /// How many bytes were written since.
-    pub unflushed: u64,
-}
 
 /// What an operation does.
 #[derive(Clone, Copy, Debug)]
@@ -52,24 +34,9 @@ impl Op {
     }
 }
 
-/// Only whoever polls writes these, so a load and a store do; others may look.
-#[derive(Default)]
-struct Counts {
-    reads: AtomicU64,
-    bytes_read: AtomicU64,
-    writes: AtomicU64,
-    bytes_written: AtomicU64,
-    flushes: AtomicU64,
-    unflushed: AtomicU64,
-}
-
-fn add(count: &AtomicU64, more: u64) {
-    count.store(count.load(Relaxed) + more, Relaxed);
-}
-
 struct State {
     record: Arc<Record>,
-    counts: Counts,
+    counts: Arc<Counts>,
     /// Since when an operation of each sort waits.
     waits: [Option<Tick>; 5],
     /// A drop loses what was not flushed.
@@ -87,11 +54,13 @@ pub(super) struct Outset(Option<Box<State>>);
 
 impl Outset {
     pub(super) fn new(record: Option<&Arc<Record>>, type_name: &str) -> Outset {
-        let record = record.filter(|record| record.debug().is_some());
-        Outset(record.map(|record| {
+        let debugged = record.and_then(|record| Some((record, record.debug()?)));
+        Outset(debugged.map(|(record, debug)| {
+            let counts: Arc<Counts> = Arc::default();
+            let _ = debug.io.set(Box::new(Arc::clone(&counts)));
             Box::new(State {
                 record: Arc::clone(record),
-                counts: Counts::default(),
+                counts,
                 waits: [None; 5],
                 loses: buffers::loses(type_name),
                 straight_from: buffers::straight_from(type_name),
@@ -108,21 +77,13 @@ impl Outset {
     }
 
     pub(super) fn counts(&self) -> Option<IoCounts> {
-        let counts = &self.0.as_ref()?.counts;
-        Some(IoCounts {
-            reads: counts.reads.load(Relaxed),
-            bytes_read: counts.bytes_read.load(Relaxed),
-            writes: counts.writes.load(Relaxed),
-            bytes_written: counts.bytes_written.load(Relaxed),
-            flushes: counts.flushes.load(Relaxed),
-            unflushed: counts.unflushed.load(Relaxed),
-        })
+        Some(self.0.as_ref()?.counts.get())
     }
 
     /// Nothing is left that a drop would lose.
     pub(super) fn settle(&self) {
         if let Some(state) = &self.0 {
-            state.counts.unflushed.store(0, Relaxed);
+            state.counts.settle();
         }
     }
 
@@ -152,19 +113,14 @@ impl Outset {
 
     pub(super) fn has_read(&self, bytes: usize) {
         if let Some(state) = &self.0 {
-            add(&state.counts.reads, 1);
-            add(&state.counts.bytes_read, bytes as u64);
+            state.counts.has_read(bytes);
         }
     }
 
     pub(super) fn has_written(&self, bytes: usize) {
         if let Some(state) = &self.0 {
-            add(&state.counts.writes, 1);
-            add(&state.counts.bytes_written, bytes as u64);
-            match state.straight_from {
-                Some(size) if bytes >= size => state.counts.unflushed.store(0, Relaxed),
-                _ => add(&state.counts.unflushed, bytes as u64),
-            }
+            let is_straight = state.straight_from.is_some_and(|size| bytes >= size);
+            state.counts.has_written(bytes, is_straight);
         }
     }
 
@@ -184,13 +140,8 @@ impl State {
     fn ready(&mut self, op: Op, is_ok: bool) {
         self.failed = !is_ok;
         match op {
-            Op::Flush | Op::Shutdown if is_ok => {
-                add(&self.counts.flushes, 1);
-                self.counts.unflushed.store(0, Relaxed);
-            }
-            Op::Seek if is_ok && std::mem::take(&mut self.seeks) => {
-                self.counts.unflushed.store(0, Relaxed);
-            }
+            Op::Flush | Op::Shutdown if is_ok => self.counts.has_flushed(),
+            Op::Seek if is_ok && std::mem::take(&mut self.seeks) => self.counts.settle(),
             _ => {}
         }
         if let Some(since) = self.waits[op as usize].take() {
@@ -202,7 +153,7 @@ impl State {
 impl Drop for Outset {
     fn drop(&mut self) {
         let Some(state) = &self.0 else { return };
-        let unflushed = state.counts.unflushed.load(Relaxed);
+        let unflushed = state.counts.unflushed();
         if state.loses && !state.failed && unflushed > 0 {
             unflushed_io::dropped(&state.record, unflushed);
         }
