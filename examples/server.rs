@@ -24,12 +24,12 @@
 //! reports to these marks. This is what the first of the requests above gives:
 //!
 //! ```text
-//! 2026-11-22T13:50:29.553918Z  WARN request{path="/slow_poll"}: debug_async::slow_poll: one poll of future `server::bugs::hash_password` took 300ms: it blocked its thread (created at examples/server.rs:173:9) name="server::bugs::hash_password" site="examples/server.rs:173:9" task.id=6 elapsed=300ms polls=1 busy=300ms age=307ms count=1 help="no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`" stack=
-//!     at server::bugs::hash_password (examples/server.rs:165:14)
-//!     at server::bugs::log_in (examples/server.rs:173:9)
-//!     at server::bugs::slow_poll (examples/server.rs:179:28)
-//!     at server::in_span (examples/server.rs:552:40)
-//!     (61 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//! 2026-11-22T22:45:45.581061Z  WARN request{path="/slow_poll"}: debug_async::slow_poll: one poll of future `server::bugs::hash_password` took 300ms, waiting: it blocked its thread (created at examples/server.rs:174:9) name="server::bugs::hash_password" site="examples/server.rs:174:9" task.id=6 blocked_at="server::bugs::hash_password (examples/server.rs:167:9), in `std::thread::functions::sleep`" elapsed=300ms polls=1 busy=300ms age=300ms count=1 help="no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`" stack=
+//!     at server::bugs::hash_password (examples/server.rs:167:9)
+//!     at server::bugs::log_in (examples/server.rs:174:33)
+//!     at server::bugs::slow_poll (examples/server.rs:180:28)
+//!     at server::in_span (examples/server.rs:667:40)
+//!     (128 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //! ```
 
 use std::future::Future;
@@ -82,7 +82,8 @@ mod bugs {
     use std::rc::Rc;
 
     use axum::extract::State;
-    use futures::FutureExt as _;
+    use debug_async::stream::ClosingStream;
+    use futures::{FutureExt as _, Stream, StreamExt as _, stream};
 
     use super::*;
 
@@ -275,6 +276,50 @@ mod bugs {
         format!("{read:?}")
     }
 
+    /// Rows of a table; whoever has read enough has to close the cursor.
+    #[track_caller]
+    fn rows(name: &str) -> ClosingStream<impl Stream<Item = u32> + Unpin, Result<(), Failure>> {
+        let close_cursor = async {
+            tokio::task::yield_now().await;
+            Ok(())
+        };
+        stream::iter(1..9).tracked_as(name).on_close(close_cursor)
+    }
+
+    /// Returns from within the loop.
+    pub(super) async fn stream_not_closed() -> String {
+        let mut rows = rows("orders"); // BUG: stream_not_closed of orders, on /stream_not_closed
+        while let Some(row) = rows.next().await {
+            if row > 2 {
+                return row.to_string();
+            }
+        }
+        "none".to_owned()
+    }
+
+    /// The loop looks at the rows alone.
+    pub(super) async fn cleanup_failed() -> String {
+        let updates = stream::iter(1..9).tracked_as("updates"); // BUG: cleanup_failed of updates, on /cleanup_failed
+        let mut updates = updates.on_close(async { Err::<(), _>(Failure::ClientGone) });
+        let mut sum = 0;
+        while let Some(update) = updates.next().await {
+            sum += update;
+        }
+        sum.to_string()
+    }
+
+    /// A thread of one's own is in no runtime.
+    pub(super) async fn outside_runtime() -> String {
+        let span = tracing::Span::current();
+        let report = || {
+            let mut rows = rows("report"); // BUG: outside_runtime of report, on /outside_runtime
+            rows.next().now_or_never().flatten()
+        };
+        let thread = std::thread::spawn(move || span.in_scope(report));
+        let first = task::spawn_blocking(|| thread.join()).await;
+        format!("{:?}", first.expect("it does not panic").ok().flatten())
+    }
+
     async fn watch_for_changes() {
         tokio::time::sleep(Duration::from_secs(3600)).await;
     }
@@ -291,7 +336,8 @@ mod fine {
     use std::pin::pin;
 
     use axum::extract::State;
-    use futures::stream::FuturesUnordered;
+    use debug_async::stream::{ClosingStream, aclosing};
+    use futures::stream::{self, FuturesUnordered, Stream};
     use futures::{FutureExt as _, StreamExt as _};
 
     use super::*;
@@ -336,6 +382,75 @@ mod fine {
             "{written:?}, {flushed:?}, {read:?}, {logged:?}, {}",
             gone.is_err()
         )
+    }
+
+    #[track_caller]
+    fn rows() -> ClosingStream<impl Stream<Item = u32> + Unpin, Result<(), Failure>> {
+        let rows = stream::iter(1..9).then(|row| std::future::ready(row));
+        rows.tracked_as("rows").on_close(async { Ok(()) })
+    }
+
+    /// Closed on the way out, at the end, by hand, twice; or not wanted.
+    pub(super) async fn closed() -> String {
+        let first = aclosing(rows(), async |mut rows| rows.next().await).await;
+        let all = rows().count().await;
+        let mut some = rows();
+        some.next().await;
+        let (closed, again) = (some.close().await, some.close().await);
+        rows().discard();
+        format!("{first:?}, {all}, {closed:?}, {again:?}")
+    }
+
+    /// A transaction that is too late: its cleanup is left to the runtime.
+    pub(super) async fn closing_cancelled() -> String {
+        let forever = aclosing(rows(), async |mut rows| {
+            rows.next().await;
+            std::future::pending::<()>().await;
+        });
+        let ended = tokio::time::timeout(Duration::from_millis(2), forever).await;
+        ended.is_ok().to_string()
+    }
+
+    /// A stream without cleanup may be left whenever one likes.
+    pub(super) async fn half_way() -> String {
+        let mut numbers = stream::iter(1..9).tracked();
+        let first = numbers.next().await;
+        let some = stream::iter(1..9).tracked().take(3).count().await;
+        tokio::select! {
+            biased;
+            () = async {} => {}
+            _ = numbers.next() => {}
+        }
+        format!("{first:?}, {some}")
+    }
+
+    /// A socket has nothing to flush, a buffer that is shut down has nothing left.
+    pub(super) async fn copied() -> String {
+        // The other routes keep the workers from it.
+        let patient = Duration::from_secs(60);
+        let (client, near) = tokio::io::duplex(64);
+        let (far, server) = tokio::io::duplex(64);
+        let proxy = async {
+            let mut near = near.tracked_as("near").slow_ok(patient);
+            let mut far = far.tracked_as("far").slow_ok(patient);
+            tokio::io::copy_bidirectional(&mut near, &mut far).await
+        };
+        let ask = async {
+            let (mut read, write) = tokio::io::split(client.tracked().slow_ok(patient));
+            let mut write = BufWriter::new(write).tracked().slow_ok(patient);
+            write.write_all(b"ping").await?;
+            write.shutdown().await?;
+            let mut answer = String::new();
+            read.read_to_string(&mut answer).await
+        };
+        let answer = async {
+            let mut server = server.tracked().slow_ok(patient);
+            let mut asked = String::new();
+            server.read_to_string(&mut asked).await?;
+            server.write_all(b"pong").await?;
+            server.shutdown().await
+        };
+        format!("{:?}", tokio::join!(proxy, ask, answer))
     }
 
     /// One branch wins before the other was polled, a third was never enabled.
@@ -588,8 +703,15 @@ fn routes(app: App) -> Router {
         .route("/large_future", get(bugs::large_future))
         .route("/unflushed_io", get(bugs::unflushed_io))
         .route("/slow_io", get(bugs::slow_io))
+        .route("/stream_not_closed", get(bugs::stream_not_closed))
+        .route("/cleanup_failed", get(bugs::cleanup_failed))
+        .route("/outside_runtime", get(bugs::outside_runtime))
         .route("/pending_at_shutdown", get(bugs::pending_at_shutdown))
         .route("/fine/flushed", get(fine::flushed))
+        .route("/fine/copied", get(fine::copied))
+        .route("/fine/closed", get(fine::closed))
+        .route("/fine/closing_cancelled", get(fine::closing_cancelled))
+        .route("/fine/half_way", get(fine::half_way))
         .route("/fine/select", get(fine::select))
         .route("/fine/timeout", get(fine::timeout))
         .route("/fine/cache", get(fine::cache))

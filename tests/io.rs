@@ -68,36 +68,39 @@ fn the_ways_to_drop_it() {
     struct Connection {
         _writer: TrackedIo<BufWriter<DuplexStream>>,
     }
-    async fn written() -> (TrackedIo<BufWriter<DuplexStream>>, DuplexStream) {
-        let (a, b) = duplex(64);
-        let mut writer = BufWriter::new(a).tracked(); // site: ways
+    #[track_caller]
+    fn writer() -> TrackedIo<BufWriter<DuplexStream>> {
+        BufWriter::new(duplex(64).0).tracked()
+    }
+    async fn written(
+        mut writer: TrackedIo<BufWriter<DuplexStream>>,
+    ) -> TrackedIo<BufWriter<DuplexStream>> {
         writer.write_all(b"four").await.expect("it takes them");
-        (writer, b)
+        writer
     }
     in_debug(|run| {
         run.block_on(async {
-            let _held = written().await;
+            let _held = written(writer()).await; // site: held
+            let writer_of_one = writer(); // site: in a struct
             let mut kept = vec![Connection {
-                _writer: written().await.0,
+                _writer: written(writer_of_one).await,
             }];
             kept.clear();
-            let (moved, _b) = written().await;
+            let moved = written(writer()).await; // site: moved
             let task = debug_async::spawn(async move {
                 let mut moved = moved;
                 moved.write_all(b"more").await
             });
             task.await.expect("no panic").expect("it takes them");
-            let boxed: Box<dyn AsyncWrite + Unpin> = Box::new(written().await.0);
+            let boxed: Box<dyn AsyncWrite + Unpin> = Box::new(written(writer()).await); // site: boxed
             drop(boxed);
         });
-        let seen = run.finish();
-        let seen: Vec<_> = seen
-            .iter()
-            .filter(|s| s.kind == ReportKind::UnflushedIo)
-            .collect();
-        // Repeats of one line are counted.
-        assert_eq!(seen.len(), 1, "{seen:#?}");
-        assert_eq!(seen[0].line, Some(site!("ways")));
+        run.expect(&[
+            unflushed(4).at(site!("in a struct")),
+            unflushed(8).at(site!("moved")),
+            unflushed(4).at(site!("boxed")),
+            unflushed(4).at(site!("held")),
+        ]);
     });
 }
 

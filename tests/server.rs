@@ -56,6 +56,8 @@ async fn production_finds_what_is_never_polled_and_never_retrieved() {
         "never_polled",
         "unretrieved_error",
         "unretrieved_panic",
+        "cleanup_failed",
+        "outside_runtime",
         "pending_at_shutdown",
     ];
     let marks = server().marks().into_iter();
@@ -310,7 +312,7 @@ impl Ended {
         assert_eq!(total, calls, "{context}");
 
         let level = match mark.kind.as_str() {
-            "unretrieved_error" | "unretrieved_panic" => "ERROR",
+            "unretrieved_error" | "unretrieved_panic" | "cleanup_failed" => "ERROR",
             "large_future" | "slow_io" => "DEBUG",
             _ => "WARN",
         };
