@@ -7,6 +7,7 @@ pub mod arms;
 pub mod asyncio;
 pub mod capture;
 pub mod child;
+pub mod dump;
 pub mod instructions;
 pub mod io;
 pub mod loops;
@@ -42,6 +43,7 @@ pub fn as_child(args: &[&str]) -> bool {
         ["stream-child", arm] => stream::serve(arm),
         ["server-child", arm] => server::serve(arm),
         ["io-child", arm] => io::serve(arm),
+        ["dump-child"] => dump::serve(),
         _ => return false,
     }
     true

@@ -7,10 +7,10 @@ use std::time::Instant;
 
 use debug_async_benches::results::{self, Section};
 use debug_async_benches::{
-    asyncio, capture, instructions, io, machine, memory, overhead, server, stream,
+    asyncio, capture, dump, instructions, io, machine, memory, overhead, server, stream,
 };
 
-const PARTS: [&str; 8] = [
+const PARTS: [&str; 9] = [
     "overhead",
     "stream",
     "capture",
@@ -18,6 +18,7 @@ const PARTS: [&str; 8] = [
     "memory",
     "server",
     "io",
+    "dump",
     "asyncio",
 ];
 
@@ -53,6 +54,7 @@ fn run(part: &str) -> Section {
         "memory" => memory::run(&program),
         "server" => server::run(&program),
         "io" => io::run(&program),
+        "dump" => dump::run(&program),
         _ => asyncio::run(),
     };
     eprintln!("… {:.0} s", start.elapsed().as_secs_f64());
