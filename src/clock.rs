@@ -40,10 +40,38 @@ pub(crate) fn tick() -> Tick {
     }
 }
 
+/// The present to some milliseconds, which takes half of that.
+#[inline]
+pub(crate) fn coarse_tick() -> Tick {
+    #[cfg(target_os = "linux")]
+    if let Some(start) = START.get() {
+        let nanos = nanos(libc::CLOCK_MONOTONIC_COARSE).saturating_sub(start.nanos);
+        return Tick::new(nanos | SYSTEM);
+    }
+    tick()
+}
+
+/// When ticks of the system's clock begin to count.
+struct Start {
+    instant: Instant,
+    /// The same, as that clock has it.
+    #[cfg(target_os = "linux")]
+    nanos: u64,
+}
+
+static START: OnceLock<Start> = OnceLock::new();
+
+fn start() -> &'static Start {
+    START.get_or_init(|| Start {
+        instant: now(),
+        #[cfg(target_os = "linux")]
+        nanos: nanos(libc::CLOCK_MONOTONIC),
+    })
+}
+
 #[cold]
 fn system_nanos() -> u64 {
-    static FIRST: OnceLock<Instant> = OnceLock::new();
-    FIRST.get_or_init(now).elapsed().as_nanos() as u64
+    start().instant.elapsed().as_nanos() as u64
 }
 
 /// Two of different clocks are in no order.
@@ -119,6 +147,7 @@ impl AtomicTick {
 pub(crate) fn prepare() {
     static PREPARED: Once = Once::new();
     PREPARED.call_once(|| {
+        start();
         let measure = || drop(COUNTER.set(quanta::Clock::new()));
         was_suspended();
         // Without that thread, the system's clock does it.
@@ -141,24 +170,27 @@ pub(crate) fn was_suspended() -> bool {
 /// For how long the machine has been suspended, in all.
 #[cfg(target_os = "linux")]
 fn suspended() -> Duration {
-    let read = |clock| {
-        let mut time = libc::timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        // SAFETY: `time` is a place for the result, which is all the call writes.
-        #[allow(unsafe_code)]
-        let failed = unsafe { libc::clock_gettime(clock, &mut time) };
-        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-        let nanos = u32::try_from(time.tv_nsec).unwrap_or(0);
-        if failed == 0 {
-            Duration::new(seconds, nanos)
-        } else {
-            Duration::ZERO
-        }
-    };
     // The one goes on while the other stands still.
-    read(libc::CLOCK_BOOTTIME).saturating_sub(read(libc::CLOCK_MONOTONIC))
+    let ahead = nanos(libc::CLOCK_BOOTTIME).saturating_sub(nanos(libc::CLOCK_MONOTONIC));
+    Duration::from_nanos(ahead)
+}
+
+/// The nanoseconds that a clock of the system's has counted; zero if there is none.
+#[cfg(target_os = "linux")]
+#[inline]
+fn nanos(clock: libc::clockid_t) -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `time` is a place for the result, which is all the call writes.
+    #[allow(unsafe_code)]
+    let failed = unsafe { libc::clock_gettime(clock, &mut time) };
+    if failed == 0 {
+        time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+    } else {
+        0
+    }
 }
 
 /// For how long the machine has been suspended, in all.
@@ -206,5 +238,16 @@ mod tests {
         // The two clocks agree within a fifth, whatever the machine is doing.
         assert!(start.elapsed() >= Duration::from_micros(1_600));
         assert!(early.elapsed() >= late.elapsed());
+    }
+
+    #[test]
+    fn a_coarse_tick_is_right_to_some_milliseconds() {
+        prepare();
+        let early = tick();
+        let coarse = coarse_tick();
+        let slack = Duration::from_millis(20);
+        assert!(coarse.elapsed() <= early.elapsed() + slack);
+        std::thread::sleep(2 * slack);
+        assert!(coarse.elapsed() >= slack);
     }
 }

@@ -352,7 +352,7 @@ impl Record {
         type_name: fn() -> &'static str,
     ) -> Arc<Record> {
         let debug = (mode == Mode::Debug)
-            .then(|| Debugged::new(scope.map_or_else(Scope::current, Arc::clone)));
+            .then(|| Debugged::new(object, scope.map_or_else(Scope::current, Arc::clone)));
         let detail = Box::new(Detail {
             name: name.map(String::into_boxed_str),
             debug,
@@ -489,7 +489,7 @@ impl std::fmt::Debug for Record {
 }
 
 impl Debugged {
-    fn new(scope: Arc<Scope>) -> Debugged {
+    fn new(object: Object, scope: Arc<Scope>) -> Debugged {
         let created = clock::tick();
         Debugged {
             number: next_number(),
@@ -497,7 +497,7 @@ impl Debugged {
             polled_in: AtomicU64::new(0),
             under: AtomicUnder::default(),
             last_polled: AtomicTick::new(),
-            tracker: Tracker::new(scope.settings().await_stacks),
+            tracker: Tracker::new(scope.settings().await_stacks).roughly(object != Object::Future),
             created,
             stack: stack::capture(scope.settings().stack),
             span: Span::current(),

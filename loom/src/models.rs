@@ -54,7 +54,11 @@ impl Parent {
 }
 
 fn poll<R>(tracker: &Tracker, waker: &Waker, poll: impl FnOnce(&mut Context<'_>) -> R) -> R {
-    tracker.poll(&mut Context::from_waker(waker), poll)
+    // SAFETY: each model polls on one thread.
+    #[allow(unsafe_code)]
+    unsafe {
+        tracker.poll(&mut Context::from_waker(waker), poll)
+    }
 }
 
 fn clone(tracker: &Tracker, waker: &Waker) -> Waker {
@@ -201,6 +205,47 @@ fn two_threads_clone_the_root_of_one_poll() {
         });
         assert_eq!(parent.wakes(), 2);
         assert_let_go(&parent, waker, &tracker);
+    });
+}
+
+#[test]
+fn a_root_that_was_handed_on_wakes_while_the_last_clone_goes() {
+    model(|stacks| {
+        let (parent, waker) = Parent::new();
+        let tracker = Tracker::new(stacks);
+        let old = clone(&tracker, &waker);
+        poll(&tracker, &waker, |cx| {
+            // SAFETY: loom's threads cannot borrow; this one has ended before the poll does.
+            #[allow(unsafe_code)]
+            let root: &'static Waker = unsafe { std::mem::transmute(cx.waker()) };
+            let thread = thread::spawn(move || root.wake_by_ref());
+            drop(old);
+            thread.join().unwrap();
+        });
+        assert_eq!(parent.wakes(), 1);
+        assert_let_go(&parent, waker, &tracker);
+    });
+}
+
+#[test]
+fn the_future_is_dropped_while_its_last_clones_go() {
+    model(|stacks| {
+        let (parent, waker) = Parent::new();
+        let tracker = Tracker::new(stacks);
+        let (one, two) = (clone(&tracker, &waker), clone(&tracker, &waker));
+        let owner = loom::sync::Arc::clone(tracker.owner().expect("it was polled"));
+        let threads = [
+            thread::spawn(move || drop(one)),
+            thread::spawn(move || two.wake()),
+        ];
+        drop(tracker);
+        join(threads);
+        assert_eq!(
+            (owner.clones(), loom::sync::Arc::strong_count(&owner)),
+            (0, 1)
+        );
+        drop(waker);
+        assert_eq!((parent.wakes(), Arc::strong_count(&parent)), (1, 1));
     });
 }
 

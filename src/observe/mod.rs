@@ -96,7 +96,10 @@ impl Watch {
                 }
             }
             // The innermost: what a leaf's stack has around it is only what polls it.
-            let result = debug.tracker.poll(cx, poll);
+            // SAFETY: what has a record polls through the one `Watch` over it, which is
+            // borrowed mutably.
+            #[allow(unsafe_code)]
+            let result = unsafe { debug.tracker.poll(cx, poll) };
             match &result {
                 // What it gives may be what the span is entered by.
                 Poll::Ready(item) if !is_end(item) => polling.end_with_item(),

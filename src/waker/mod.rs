@@ -63,6 +63,7 @@ use std::sync::OnceLock;
 use std::task::{Context, Waker};
 
 use self::owner::Polling;
+use self::raw::Held;
 use self::sync::Arc;
 
 /// What one tracked future holds to see where it waits.
@@ -71,8 +72,9 @@ use self::sync::Arc;
 /// for the clones that are listed.
 #[derive(Debug)]
 pub(crate) struct Tracker {
-    owner: OnceLock<Arc<Owner>>,
+    owner: OnceLock<Held<Owner>>,
     stacks: bool,
+    exact: bool,
 }
 
 impl Tracker {
@@ -82,20 +84,33 @@ impl Tracker {
         Tracker {
             owner: OnceLock::new(),
             stacks,
+            exact: true,
         }
+    }
+
+    /// When it is woken is known to some milliseconds only, which takes less.
+    pub(crate) fn roughly(mut self, roughly: bool) -> Tracker {
+        self.exact = !roughly;
+        self
     }
 
     /// What is known, from the first poll on. May be asked from any thread, and
     /// kept.
     #[inline]
     pub(crate) fn owner(&self) -> Option<&Arc<Owner>> {
-        self.owner.get()
+        self.owner.get().map(|owner| &**owner)
     }
 
     /// Polls through `poll`, with a waker of ours that stands for the one in `cx`.
+    ///
+    /// # Safety
+    ///
+    /// The caller must see to it that no other thread is in here meanwhile. (This one may
+    /// be: the poll within goes unseen.)
     // Always, as the poll body: no frame more on stacks that have an end.
     #[inline(always)]
-    pub(crate) fn poll<R>(
+    #[allow(unsafe_code)]
+    pub(crate) unsafe fn poll<R>(
         &self,
         cx: &mut Context<'_>,
         poll: impl FnOnce(&mut Context<'_>) -> R,
@@ -104,8 +119,8 @@ impl Tracker {
             Some(owner) => owner,
             None => self.first(),
         };
-        // One poll at a time; whoever comes in between goes unseen.
-        let Some(polling) = Polling::begin(owner) else {
+        // SAFETY: by the contract.
+        let Some(polling) = (unsafe { Polling::begin(owner) }) else {
             return poll(cx);
         };
         let poll = |root: &Waker| poll(&mut Context::from_waker(root));
@@ -117,8 +132,8 @@ impl Tracker {
     }
 
     #[cold]
-    fn first(&self) -> &Arc<Owner> {
-        self.owner.get_or_init(|| Arc::new(Owner::new()))
+    fn first(&self) -> &Held<Owner> {
+        self.owner.get_or_init(|| Held::new(Owner::new(self.exact)))
     }
 }
 

@@ -6,31 +6,35 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use slab::Slab;
 
-use super::raw::Link;
+use super::raw::{Held, Link};
 use super::slot::Slot;
 use super::sync::{Arc, AtomicU64, AtomicUsize, Mutex, MutexGuard};
 use super::wake::{Leaf, News, this_thread};
 use crate::clock::{AtomicTick, Tick};
 use crate::stack::Captured;
 
-/// It was woken in its own poll, by the thread that polls it.
-const BY_ITSELF: u64 = 1;
-/// It was woken otherwise.
-const BY_ANOTHER: u64 = 1 << 1;
-/// A wake that began before this poll ended after its beginning.
-const OVERLAPPED: u64 = 1 << 2;
-const WOKEN: u64 = BY_ITSELF | BY_ANOTHER;
-const POLL: u64 = 1 << 3;
+/// The number of no poll.
+const NEVER: u64 = u64::MAX;
 
 /// What is known of one tracked future. Every clone of its waker holds it, so that
 /// it may outlive the future; it never holds a clone itself.
 pub(crate) struct Owner {
-    /// The number of polls, and what happened since the last one began.
-    period: AtomicU64,
+    /// The number of polls, which is that of the last one.
+    polls: AtomicU64,
     /// The thread that polls it now, or 0.
     polling: AtomicUsize,
+    /// The poll since whose beginning it was last woken, in its own poll by the thread that
+    /// polls it, and otherwise. A poll that begins makes them old, with nothing to reset,
+    /// so plain stores do: of two that race both say the same, or the older one is of a
+    /// wake that began before the last poll, and says so once more when it has passed.
+    itself: AtomicU64,
+    another: AtomicU64,
+    /// The poll during or after which a wake ended that had begun before it.
+    overlapped: AtomicU64,
     /// When it was first woken since the last poll began.
     woken_at: AtomicTick,
+    /// That is wanted exactly.
+    exact: bool,
     by_itself: AtomicU64,
     at_once: AtomicU64,
     by_another: AtomicU64,
@@ -43,7 +47,7 @@ pub(crate) struct Owner {
     elsewhere: AtomicUsize,
     /// Where clones are counted while older ones occupy `slot`. Emptied with the
     /// future, since a link holds its owner.
-    other: Mutex<Option<Arc<Link>>>,
+    other: Mutex<Option<Held<Link>>>,
 }
 
 struct Leaves {
@@ -78,11 +82,15 @@ pub(crate) struct Wakes {
 }
 
 impl Owner {
-    pub(super) fn new() -> Owner {
+    pub(super) fn new(exact: bool) -> Owner {
         Owner {
-            period: AtomicU64::new(0),
+            polls: AtomicU64::new(0),
             polling: AtomicUsize::new(0),
+            itself: AtomicU64::new(NEVER),
+            another: AtomicU64::new(NEVER),
+            overlapped: AtomicU64::new(NEVER),
             woken_at: AtomicTick::new(),
+            exact,
             by_itself: AtomicU64::new(0),
             at_once: AtomicU64::new(0),
             by_another: AtomicU64::new(0),
@@ -97,8 +105,9 @@ impl Owner {
     }
 
     /// How often its poll began.
+    #[inline]
     pub(crate) fn polls(&self) -> u64 {
-        self.period.load(Acquire) / POLL
+        self.polls.load(Acquire)
     }
 
     /// Whether it is being polled.
@@ -138,10 +147,14 @@ impl Owner {
 
     /// When it was first woken since its last poll began.
     pub(crate) fn woken(&self) -> Option<Tick> {
-        if self.period.load(Acquire) & WOKEN == 0 {
-            return None;
-        }
-        self.woken_at.load()
+        let at = || self.woken_at.load();
+        self.is_woken_since(self.polls()).then(at).flatten()
+    }
+
+    /// Whether it was woken since this poll began.
+    #[inline]
+    fn is_woken_since(&self, poll: u64) -> bool {
+        self.itself.load(Acquire) == poll || self.another.load(Acquire) == poll
     }
 
     pub(crate) fn wakes(&self) -> Wakes {
@@ -164,7 +177,8 @@ impl Owner {
     pub(crate) fn outlook(&self) -> Outlook {
         // In this order: a clone that is gone has left its wake behind.
         let clones = self.clones();
-        if self.period.load(Acquire) & (WOKEN | OVERLAPPED) != 0 {
+        let poll = self.polls();
+        if self.is_woken_since(poll) || self.overlapped.load(Acquire) == poll {
             Outlook::Woken
         } else if clones > 0 {
             Outlook::Waiting
@@ -177,31 +191,27 @@ impl Owner {
     /// [`wake_passed`](Owner::wake_passed) wants.
     #[inline]
     pub(super) fn waking(&self, news: &mut News) -> u64 {
-        let own = self.polling.load(Relaxed) == news.thread;
-        let bit = if own { BY_ITSELF } else { BY_ANOTHER };
-        let period = self.period.load(Relaxed);
-        if period & bit != 0 {
-            return period / POLL;
-        }
-        if period & WOKEN == 0 {
-            // Before the bit, so that who sees the bit sees this, or a later one.
-            self.woken_at.store(news.at());
-        }
-        let period = self.period.fetch_or(bit, Release);
-        if period & bit == 0 {
-            let count = if own {
-                &self.by_itself
-            } else {
-                &self.by_another
-            };
-            // Of one poll nobody else comes here; that two of different polls meet is
-            // seldom, and costs one of a great many.
+        let own = self.is_polled_here(news);
+        let (woken, count) = if own {
+            (&self.itself, &self.by_itself)
+        } else {
+            (&self.another, &self.by_another)
+        };
+        let poll = self.polls.load(Relaxed);
+        if woken.load(Relaxed) != poll {
+            if !self.is_woken_since(poll) {
+                // Before the mark, so that who sees that sees this, or a later one.
+                self.woken_at.store(news.at(self.exact));
+            }
+            woken.store(poll, Release);
+            // Of one poll few come here; that two meet is seldom, and costs one of a
+            // great many.
             count.store(count.load(Relaxed) + 1, Relaxed);
             if own && news.by_root {
                 self.at_once.store(self.at_once.load(Relaxed) + 1, Relaxed);
             }
         }
-        period / POLL
+        poll
     }
 
     /// The wake has been passed on; `poll` is what [`waking`](Owner::waking) gave.
@@ -210,9 +220,9 @@ impl Owner {
     pub(super) fn wake_passed(&self, poll: u64) {
         // A poll has begun meanwhile, and took no notice of this wake's beginning.
         // The executor may have taken it for a wake during that poll.
-        let period = self.period.load(Acquire);
-        if period / POLL != poll && period & (WOKEN | OVERLAPPED) == 0 {
-            self.period.fetch_or(OVERLAPPED, Release);
+        let now = self.polls();
+        if now != poll && !self.is_woken_since(now) {
+            self.overlapped.store(now, Release);
         }
     }
 
@@ -249,12 +259,18 @@ impl Owner {
     }
 
     pub(super) fn other(&self) -> Option<Arc<Link>> {
-        lock(&self.other).clone()
+        lock(&self.other).as_deref().map(Arc::clone)
     }
 
-    pub(super) fn set_other(&self, link: Option<Arc<Link>>) {
+    pub(super) fn set_other(&self, link: Option<Held<Link>>) {
         let before = std::mem::replace(&mut *lock(&self.other), link);
         drop(before);
+    }
+
+    /// Whether this is the thread that polls it now.
+    #[inline]
+    pub(super) fn is_polled_here(&self, news: &News) -> bool {
+        self.polling.load(Relaxed) == news.thread
     }
 }
 
@@ -279,16 +295,20 @@ pub(super) struct Polling<'a> {
 }
 
 impl<'a> Polling<'a> {
-    /// A poll begins; `None` if another is in progress.
+    /// A poll begins; `None` if this is in one that is in progress.
+    ///
+    /// # Safety
+    ///
+    /// The caller must see to it that no other thread polls it, till this is dropped.
     #[inline]
-    pub(super) fn begin(owner: &'a Arc<Owner>) -> Option<Polling<'a>> {
-        let taken = owner
-            .polling
-            .compare_exchange(0, this_thread(), Acquire, Relaxed);
-        taken.ok()?;
+    #[allow(unsafe_code)]
+    pub(super) unsafe fn begin(owner: &'a Arc<Owner>) -> Option<Polling<'a>> {
+        if owner.polling.load(Relaxed) != 0 {
+            return None;
+        }
+        owner.polling.store(this_thread(), Relaxed);
         // What was woken till now is what this poll is for.
-        let polls = owner.period.load(Relaxed) / POLL;
-        owner.period.store((polls + 1) * POLL, Release);
+        owner.polls.store(owner.polls.load(Relaxed) + 1, Release);
         Some(Polling { owner })
     }
 

@@ -6,16 +6,17 @@
 //! without clones gets by with the waker that it was lent.
 //!
 //! ```text
-//!              first clone, in a poll                the last share is given back
-//!   0 (empty) ────────────────────────> n shares ──────────────────────────────> 0
-//!                    by way of BUSY                        by way of BUSY
+//!                    first clone, in a poll                 the last one goes
+//!   no clone (empty) ───────────────────────> n clones ───────────────────────> no clone
+//!                         by way of BUSY                     by way of BUSY
 //! ```
 //!
-//! Shares are those of the clones, and the pin of the poll in progress, which is
-//! there from its beginning if the slot was full, and else from its first clone.
-//! So while anybody holds a share the waker in here stays the same and can be used
-//! without a lock; and who holds none is the root of a poll, and has the one that
-//! was lent.
+//! While there are clones the waker in here stays the same, and each of them can use it
+//! without a lock. The root holds no share. It has the waker that was lent; on the thread
+//! that polls, so have the clones.
+//!
+//! Who made the slot holds it, besides. What the slot is a part of may go when it was let
+//! go and the last clone is gone, in either order.
 
 use std::process::abort;
 use std::ptr;
@@ -24,8 +25,8 @@ use std::task::Waker;
 
 use super::sync::{AtomicPtr, AtomicUsize, UnsafeCell, yield_now};
 
-/// The share of a poll in progress.
-const PIN: usize = 1;
+/// The share of who made the slot.
+const HELD: usize = 1;
 /// The share of a clone.
 const CLONE: usize = 2;
 /// It is being filled or emptied, which takes a few instructions and no foreign code.
@@ -34,15 +35,18 @@ const BUSY: usize = usize::MAX;
 #[derive(Debug)]
 pub(super) struct Slot {
     shares: AtomicUsize,
-    /// There while there are shares.
+    /// There while there are clones.
     kept: UnsafeCell<Option<Waker>>,
+    /// What that is, or was last, as words that can be looked at at any time.
+    data: AtomicUsize,
+    table: AtomicUsize,
     /// The waker that the poll in progress was given.
     lent: AtomicPtr<Waker>,
 }
 
-// SAFETY: `lent` is an address, which `with_parent` and `clone_of_lent` turn into a
+// SAFETY: `lent` is an address, which `with_lent` and `clone_of_lent` turn into a
 // reference under their own conditions. `kept` is written only by the one thread that
-// has set `shares` to `BUSY`, and read only by those who hold a share. A `Waker` may
+// has set `shares` to `BUSY`, and read only by those who hold a clone. A `Waker` may
 // be used from any thread.
 #[allow(unsafe_code)]
 unsafe impl Sync for Slot {}
@@ -51,21 +55,24 @@ unsafe impl Sync for Slot {}
 #[allow(unsafe_code)]
 unsafe impl Send for Slot {}
 
-/// What came of beginning a poll.
+/// What is left when a clone's share was given back.
 #[derive(Debug)]
-pub(super) enum Begun {
-    Yes,
-    /// Clones that were made under another waker are alive.
-    Occupied,
-    /// The last of these has just gone: drop this, and try again.
-    Emptied(Waker),
+pub(super) enum Left {
+    Clones,
+    /// It was the last clone: this is what was kept.
+    None(Option<Waker>),
+    /// And the slot had been let go.
+    Nothing(Option<Waker>),
 }
 
 impl Slot {
+    /// Held by the caller.
     pub(super) fn new() -> Slot {
         Slot {
-            shares: AtomicUsize::new(0),
+            shares: AtomicUsize::new(HELD),
             kept: UnsafeCell::new(None),
+            data: AtomicUsize::new(0),
+            table: AtomicUsize::new(0),
             lent: AtomicPtr::new(ptr::null_mut()),
         }
     }
@@ -78,84 +85,73 @@ impl Slot {
         }
     }
 
-    /// A poll begins that was given `parent`.
+    /// A poll begins that was given `parent`. False if clones that were made under
+    /// another waker are alive.
     ///
     /// # Safety
     ///
-    /// One poll at a time: if this says `Yes`, [`end`](Slot::end) must be called
+    /// One poll at a time: if this says true, [`end`](Slot::end) must be called
     /// before it is called again, and `parent` must live till then.
     #[inline]
     #[allow(unsafe_code)]
-    pub(super) unsafe fn begin(&self, parent: &Waker) -> Begun {
-        let mut shares = self.shares.load(Acquire);
-        // Only a poll fills the slot, and there is none: empty, it stays so.
-        while shares != 0 {
-            if shares == BUSY {
-                return Begun::Occupied;
-            }
-            let pinned = self
-                .shares
-                .compare_exchange(shares, shares | PIN, Acquire, Acquire);
-            match pinned {
-                Err(now) => shares = now,
-                Ok(_) => {
-                    // SAFETY: it is pinned.
-                    let same = unsafe { self.kept(|kept| kept.will_wake(parent)) };
-                    if same == Some(true) {
-                        break;
-                    }
-                    return match self.leave(PIN) {
-                        Some(last) => Begun::Emptied(last),
-                        None => Begun::Occupied,
-                    };
-                }
-            }
+    pub(super) unsafe fn begin(&self, parent: &Waker) -> bool {
+        let shares = self.shares.load(Acquire);
+        // Only a poll fills the slot, and there is none: it has this waker for as long as
+        // it has one, or is empty and stays so.
+        let is_free = shares < CLONE || shares == BUSY || self.keeps(parent);
+        if is_free {
+            self.lent.store(ptr::from_ref(parent).cast_mut(), Relaxed);
         }
-        self.lent.store(ptr::from_ref(parent).cast_mut(), Relaxed);
-        Begun::Yes
+        is_free
     }
 
-    /// The poll has ended. If this was the last share, gives what was kept.
+    /// Whether what is kept, if anything is, would wake the same.
     #[inline]
-    pub(super) fn end(&self) -> Option<Waker> {
-        self.lent.store(ptr::null_mut(), Relaxed);
-        match self.shares.load(Relaxed) {
-            // Nothing was cloned, and nothing can be from now on.
-            0 => None,
-            _ => self.leave(PIN),
-        }
+    fn keeps(&self, parent: &Waker) -> bool {
+        let (data, table) = words(parent);
+        self.data.load(Relaxed) == data && self.table.load(Relaxed) == table
     }
 
-    /// Takes a share for a new clone; true if it is the first one.
+    /// The poll has ended.
+    #[inline]
+    pub(super) fn end(&self) {
+        self.lent.store(ptr::null_mut(), Relaxed);
+    }
+
+    /// Takes a share for a new clone.
     ///
     /// # Safety
     ///
     /// The caller must hold a clone, or the root of a poll in progress.
     #[inline]
     #[allow(unsafe_code)]
-    pub(super) unsafe fn enter(&self) -> bool {
+    pub(super) unsafe fn enter(&self) {
         let mut shares = self.shares.load(Acquire);
         let mut parent = None;
         loop {
             match shares {
-                // Another thread, with which this poll shares its waker, was quicker.
+                // Another thread, with which this poll shares its waker, was quicker, or
+                // the last clone goes.
                 BUSY => {
                     yield_now();
                     shares = self.shares.load(Acquire);
                 }
-                0 => {
-                    // SAFETY: with no share taken, no clone is alive, so that the
-                    // caller holds the root of a poll in progress.
+                0..CLONE => {
+                    // SAFETY: no clone is alive, so that the caller holds the root of a
+                    // poll in progress.
                     let new = parent
                         .take()
                         .unwrap_or_else(|| unsafe { self.clone_of_lent() });
-                    match self.shares.compare_exchange(0, BUSY, Acquire, Acquire) {
+                    match self.shares.compare_exchange(shares, BUSY, Acquire, Acquire) {
                         Ok(_) => {
+                            let (data, table) = words(&new);
+                            self.data.store(data, Relaxed);
+                            self.table.store(table, Relaxed);
                             // SAFETY: whoever sets `BUSY` is alone with it. What is
                             // overwritten is `None`: emptying leaves that.
                             self.kept.with_mut(|kept| unsafe { kept.write(Some(new)) });
-                            self.shares.store(CLONE | PIN, Release);
-                            return true;
+                            self.shares.store(shares + CLONE, Release);
+                            return;
                         }
                         Err(now) => {
                             parent = Some(new);
@@ -165,85 +161,115 @@ impl Slot {
                 }
                 // Only `mem::forget` in a loop gets here; an `Arc` gives up likewise.
                 _ if shares > BUSY / 2 => abort(),
-                // The caller's clone, or the pin of its poll, is among the shares, so
-                // they do not run out meanwhile.
                 _ => {
-                    self.shares.fetch_add(CLONE, Relaxed);
-                    return false;
+                    let more = shares + CLONE;
+                    match self
+                        .shares
+                        .compare_exchange_weak(shares, more, Acquire, Acquire)
+                    {
+                        Ok(_) => return,
+                        Err(now) => shares = now,
+                    }
                 }
             }
         }
     }
 
-    /// Gives a clone's share back. If it was the last one, gives what was kept.
+    /// Gives a clone's share back.
     ///
     /// # Safety
     ///
     /// The caller must hold a clone, and must not use it again.
     #[inline]
     #[allow(unsafe_code)]
-    pub(super) unsafe fn give_back(&self) -> Option<Waker> {
-        self.leave(CLONE)
-    }
-
-    #[inline]
-    fn leave(&self, share: usize) -> Option<Waker> {
+    pub(super) unsafe fn give_back(&self) -> Left {
         let mut shares = self.shares.load(Relaxed);
-        loop {
-            let left = shares - share;
-            let next = if left == 0 { BUSY } else { left };
+        let left = loop {
+            let left = shares - CLONE;
+            let next = if left < CLONE { BUSY } else { left };
             match self
                 .shares
                 .compare_exchange_weak(shares, next, AcqRel, Relaxed)
             {
                 Err(now) => shares = now,
-                Ok(_) if left != 0 => return None,
-                Ok(_) => break,
+                Ok(_) if left >= CLONE => return Left::Clones,
+                Ok(_) => break left,
             }
-        }
-        // SAFETY: whoever sets `BUSY` is alone with it: this was the last share.
-        #[allow(unsafe_code)]
+        };
+        // SAFETY: whoever sets `BUSY` is alone with it: this was the last clone.
         let kept = self.kept.with_mut(|kept| unsafe { (*kept).take() });
-        self.shares.store(0, Release);
-        kept
+        if left == 0 {
+            // Nobody is left who would look at it.
+            return Left::Nothing(kept);
+        }
+        self.shares.store(left, Release);
+        Left::None(kept)
     }
 
-    /// Calls `f` with the parent's waker.
+    /// Who made it has done with it. True if no clone is left.
     ///
     /// # Safety
     ///
-    /// The caller must hold a clone, or the root of a poll in progress, till this
-    /// returns.
+    /// To be called once, when no poll is in progress and none will be.
     #[inline]
     #[allow(unsafe_code)]
-    pub(super) unsafe fn with_parent(&self, f: impl FnOnce(&Waker)) {
-        match self.shares.load(Acquire) {
-            0 | BUSY => {
-                // SAFETY: the caller holds no share (its own would be among them,
-                // and would keep the slot from being emptied), so it holds the root
-                // of a poll in progress, till whose end the waker is lent.
-                if let Some(lent) = unsafe { self.lent.load(Relaxed).as_ref() } {
-                    f(lent);
+    pub(super) unsafe fn let_go(&self) -> bool {
+        let mut shares = self.shares.load(Acquire);
+        loop {
+            match shares {
+                // Without a clone, and without a poll, nobody else can change that.
+                HELD => return true,
+                BUSY => {
+                    yield_now();
+                    shares = self.shares.load(Acquire);
+                }
+                _ => {
+                    let left = shares - HELD;
+                    match self
+                        .shares
+                        .compare_exchange_weak(shares, left, AcqRel, Acquire)
+                    {
+                        Ok(_) => return false,
+                        Err(now) => shares = now,
+                    }
                 }
             }
-            _ => {
-                // SAFETY: the caller holds a clone's share, or the poll of its root is
-                // pinned: there is a share, so it was before, or was by a clone of it.
-                unsafe { self.kept(f) };
-            }
         }
     }
 
+    /// Calls `f` with the waker that was lent to the poll in progress, and gives true;
+    /// false if there is none.
+    ///
     /// # Safety
     ///
-    /// The caller must hold a share till this returns, and have read `shares` with
-    /// `Acquire`.
+    /// The caller must be in that poll, or hold the root of it till this returns.
     #[inline]
     #[allow(unsafe_code)]
-    unsafe fn kept<R>(&self, f: impl FnOnce(&Waker) -> R) -> Option<R> {
-        // SAFETY: while there are shares nobody writes to it, and the write that put
-        // it in came before the `Release` that the caller has acquired.
-        self.kept.with(|kept| unsafe { (*kept).as_ref() }.map(f))
+    pub(super) unsafe fn with_lent(&self, f: impl FnOnce(&Waker)) -> bool {
+        // SAFETY: it is lent till the end of the poll.
+        let lent = unsafe { self.lent.load(Relaxed).as_ref() };
+        lent.map(f).is_some()
+    }
+
+    /// Whether a poll may be in progress, of which the caller may hold the root. False only
+    /// if it does not.
+    #[inline]
+    pub(super) fn is_lent(&self) -> bool {
+        !self.lent.load(Relaxed).is_null()
+    }
+
+    /// Calls `f` with the waker that is kept.
+    ///
+    /// # Safety
+    ///
+    /// The caller must hold a clone till this returns.
+    #[inline]
+    #[allow(unsafe_code)]
+    pub(super) unsafe fn with_kept(&self, f: impl FnOnce(&Waker)) {
+        // What the waker was put in with came before this.
+        let _ = self.shares.load(Acquire);
+        // SAFETY: while there are clones nobody writes to it.
+        self.kept.with(|kept| unsafe { (*kept).as_ref() }.map(f));
     }
 
     /// # Safety
@@ -255,4 +281,10 @@ impl Slot {
         unsafe { self.lent.load(Relaxed).as_ref() }
             .map_or_else(|| Waker::noop().clone(), Waker::clone)
     }
+}
+
+/// What two wakers have in common that wake the same, as `will_wake` has it.
+#[inline]
+fn words(waker: &Waker) -> (usize, usize) {
+    (waker.data().addr(), ptr::from_ref(waker.vtable()).addr())
 }

@@ -32,7 +32,8 @@ pub(super) struct News {
     pub(super) thread: usize,
     /// It came by the waker of a poll, not by a clone.
     pub(super) by_root: bool,
-    at: Option<Tick>,
+    /// When, and whether that is exact.
+    at: Option<(Tick, bool)>,
 }
 
 impl News {
@@ -50,10 +51,21 @@ impl News {
         }
     }
 
-    /// When.
+    /// When; `exact`, or to some milliseconds, which takes less.
     #[inline]
-    pub(super) fn at(&mut self) -> Tick {
-        *self.at.get_or_insert_with(clock::tick)
+    pub(super) fn at(&mut self, exact: bool) -> Tick {
+        match self.at {
+            Some((at, is_exact)) if is_exact || !exact => at,
+            _ => {
+                let at = if exact {
+                    clock::tick()
+                } else {
+                    clock::coarse_tick()
+                };
+                self.at = Some((at, exact));
+                at
+            }
+        }
     }
 }
 

@@ -1,13 +1,16 @@
 //! Clones that are counted: they are the root's own pointer, and have the parent's
 //! waker in common.
 
+use std::fmt;
 use std::mem::ManuallyDrop;
+use std::ops::Deref;
+use std::ptr;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use super::{pass_on, wake_parent};
 use crate::waker::owner::{Owner, Polling};
-use crate::waker::slot::{Begun, Slot};
+use crate::waker::slot::{Left, Slot};
 use crate::waker::sync::{Arc, AtomicUsize};
 use crate::waker::wake::News;
 
@@ -26,7 +29,7 @@ pub(super) static LINK: RawWakerVTable = RawWakerVTable::new(
 );
 
 /// What the root of a poll and its counted clones share.
-pub(super) trait Shared: Sized {
+pub(in crate::waker) trait Shared: Sized {
     fn slot(&self) -> &Slot;
     fn owner(&self) -> &Owner;
     /// Where its clones are counted besides.
@@ -81,6 +84,44 @@ impl Shared for Link {
     }
 }
 
+/// What a tracker, or an owner, holds of what its counted clones share. It has one count
+/// of the `Arc` in common with them all: whoever goes last drops it.
+pub(in crate::waker) struct Held<S: Shared>(ManuallyDrop<Arc<S>>);
+
+impl<S: Shared> Held<S> {
+    pub(in crate::waker) fn new(shared: S) -> Held<S> {
+        Held(ManuallyDrop::new(Arc::new(shared)))
+    }
+}
+
+impl<S: Shared> Deref for Held<S> {
+    type Target = Arc<S>;
+
+    #[inline]
+    fn deref(&self) -> &Arc<S> {
+        &self.0
+    }
+}
+
+impl<S: Shared> Drop for Held<S> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: this is dropped once, and a poll borrows it, or the tracker that has it.
+        // Where a clone is left, the last one does the rest.
+        unsafe {
+            if self.slot().let_go() {
+                ManuallyDrop::drop(&mut self.0);
+            }
+        }
+    }
+}
+
+impl<S: Shared> fmt::Debug for Held<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Held").finish_non_exhaustive()
+    }
+}
+
 /// Polls with a root whose clones are counted.
 #[inline(always)]
 pub(in crate::waker) fn counted<R>(
@@ -107,11 +148,12 @@ fn under_another<R>(polling: &Polling<'_>, parent: &Waker, poll: impl FnOnce(&Wa
     {
         return lease.lend(poll);
     }
-    let link = Arc::new(Link {
+    let held = Held::new(Link {
         slot: Slot::new(),
         owner: Arc::clone(owner),
     });
-    owner.set_other(Some(Arc::clone(&link)));
+    let link = Arc::clone(&held);
+    owner.set_other(Some(held));
     match Lease::begin(&link, parent, polling) {
         Some(lease) => lease.lend(poll),
         None => unreachable!("nobody else has it"),
@@ -131,17 +173,11 @@ impl<'a, S: Shared> Lease<'a, S> {
         parent: &'a Waker,
         _one_at_a_time: &'a Polling<'_>,
     ) -> Option<Lease<'a, S>> {
-        loop {
-            // SAFETY: `Polling` is there once an owner, and a slot is of one owner.
-            // A lease is not forgotten (`lend` is all that is done with it), so that
-            // the slot is told of its end before `parent` or `Polling` go.
-            match unsafe { shared.slot().begin(parent) } {
-                Begun::Yes => return Some(Lease { shared }),
-                Begun::Occupied => return None,
-                // SAFETY: this was given by the slot.
-                Begun::Emptied(last) => unsafe { all_gone(Arc::as_ptr(shared), last) },
-            }
-        }
+        // SAFETY: `Polling` is there once an owner, and a slot is of one owner. A lease is
+        // not forgotten (`lend` is all that is done with it), so that the slot is told of
+        // its end before `parent` or `Polling` go.
+        let begun = unsafe { shared.slot().begin(parent) };
+        begun.then_some(Lease { shared })
     }
 
     #[inline(always)]
@@ -159,27 +195,8 @@ impl<'a, S: Shared> Lease<'a, S> {
 impl<S: Shared> Drop for Lease<'_, S> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(last) = self.shared.slot().end() {
-            // SAFETY: this was given by the slot.
-            unsafe { all_gone(Arc::as_ptr(self.shared), last) };
-        }
+        self.shared.slot().end();
     }
-}
-
-/// The last share of a slot was given back: drops the `Arc` that the clones had in
-/// common, and the parent's waker.
-///
-/// # Safety
-///
-/// `last` must be what the slot of `shared` has just given.
-#[inline]
-unsafe fn all_gone<S: Shared>(shared: *const S, last: Waker) {
-    // SAFETY: the first clone added this count for all of them, by a pointer that
-    // came from an `Arc`, and the slot says once that all have gone.
-    let shared = unsafe { Arc::from_raw(shared) };
-    // It runs foreign code, and the count is given back even if that panics.
-    drop(last);
-    drop(shared);
 }
 
 /// # Safety
@@ -187,36 +204,31 @@ unsafe fn all_gone<S: Shared>(shared: *const S, last: Waker) {
 /// `data` must be that of a waker with the table of `S`.
 unsafe fn counted_clone<S: Shared>(data: *const ()) -> RawWaker {
     let pointer = data.cast::<S>();
-    // SAFETY: by the contract; the poll of a root, and the clones in common, hold an
-    // `Arc` of it.
+    // SAFETY: by the contract; there is an `Arc` of it while a clone is, and while a poll is.
     let shared = unsafe { &*pointer };
     // SAFETY: the caller holds a root or a clone.
-    if unsafe { shared.slot().enter() } {
-        // SAFETY: the pointer is that of an `Arc` (see `lend`), which is alive: the
-        // first clone is made from a root.
-        unsafe { Arc::increment_strong_count(pointer) };
-    }
+    unsafe { shared.slot().enter() };
     if let Some(count) = shared.count() {
         count.fetch_add(1, Relaxed);
     }
     RawWaker::new(data, S::table())
 }
 
+/// A clone that is being consumed. Its share is given back even if a foreign waker panics.
+struct Share<S: Shared>(*const S);
+
+impl<S: Shared> Drop for Share<S> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: it is the share of that clone.
+        unsafe { counted_drop::<S>(self.0.cast()) };
+    }
+}
+
 /// # Safety
 ///
 /// As [`counted_clone`], of a clone, which must not be used again.
 unsafe fn counted_wake<S: Shared>(data: *const ()) {
-    /// Given back even if a foreign waker panics.
-    struct Share<S: Shared>(*const S);
-
-    impl<S: Shared> Drop for Share<S> {
-        #[inline]
-        fn drop(&mut self) {
-            // SAFETY: it is the share of the clone that is being consumed.
-            unsafe { counted_drop::<S>(self.0.cast()) };
-        }
-    }
-
     // Only then is the clone gone: see `Owner::wake_passed`.
     let share = Share::<S>(data.cast());
     // SAFETY: by the contract, and the clone is held by `share`.
@@ -241,14 +253,47 @@ unsafe fn counted_wake_by_ref<S: Shared>(data: *const ()) {
 /// The caller must hold a root or a clone of `shared` till this returns.
 #[inline]
 pub(super) unsafe fn wake_counted<S: Shared>(shared: &S, news: &mut News) {
+    let is_polled_here = shared.owner().is_polled_here(news);
+    let slot = shared.slot();
     pass_on(shared.owner(), news, |news| {
-        // SAFETY: by the contract.
-        unsafe {
-            shared
-                .slot()
-                .with_parent(|parent| wake_parent(parent, news))
-        };
+        // SAFETY: in its own poll, the parent's waker is lent to all that have this one till
+        // the poll ends, on this thread. If it is not, this is no root, but a clone that was
+        // made under another.
+        if is_polled_here && unsafe { slot.with_lent(|parent| wake_parent(parent, news)) } {
+            return;
+        }
+        if slot.is_lent() {
+            // SAFETY: by the contract.
+            unsafe { wake_meanwhile(shared, news) };
+        } else {
+            // SAFETY: there is no root now, so the caller holds a clone.
+            unsafe { slot.with_kept(|parent| wake_parent(parent, news)) };
+        }
     });
+}
+
+/// A wake during a poll on another thread, by a clone, or by the root itself, which then
+/// was handed to this thread.
+///
+/// # Safety
+///
+/// As [`wake_counted`].
+#[cold]
+unsafe fn wake_meanwhile<S: Shared>(shared: &S, news: &mut News) {
+    let slot = shared.slot();
+    if slot.clones() == 0 {
+        // SAFETY: so the caller holds the root.
+        unsafe { slot.with_lent(|parent| wake_parent(parent, news)) };
+        return;
+    }
+    let pointer = ptr::from_ref(shared);
+    // SAFETY: by the contract. What `counted_clone` gives is consumed by `Share`, and is held
+    // while what is kept is used.
+    unsafe {
+        let _ = counted_clone::<S>(pointer.cast());
+        let _share = Share(pointer);
+        slot.with_kept(|parent| wake_parent(parent, news));
+    }
 }
 
 /// # Safety
@@ -256,16 +301,25 @@ pub(super) unsafe fn wake_counted<S: Shared>(shared: &S, news: &mut News) {
 /// As [`counted_wake`].
 unsafe fn counted_drop<S: Shared>(data: *const ()) {
     let pointer = data.cast::<S>();
-    // SAFETY: by the contract. Once its share is given back this is not used again,
-    // unless it was the last, which then owns the count of all.
-    let last = unsafe {
+    // SAFETY: by the contract. Once its share is given back this is not used again, unless
+    // nobody else has it.
+    let left = unsafe {
         if let Some(count) = (*pointer).count() {
             count.fetch_sub(1, Release);
         }
         (*pointer).slot().give_back()
     };
-    if let Some(last) = last {
-        // SAFETY: this was given by the slot.
-        unsafe { all_gone(pointer, last) };
+    match left {
+        Left::Clones => {}
+        // It may run foreign code.
+        Left::None(last) => drop(last),
+        Left::Nothing(last) => {
+            // SAFETY: the pointer is that of an `Arc` (see `lend`), whose count `Held` left
+            // to the last clone.
+            let shared = unsafe { Arc::from_raw(pointer) };
+            // The count is given back even if the foreign code panics.
+            drop(last);
+            drop(shared);
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `FRAME` | root of a poll, clones are listed | the stack, for the poll |
 //! | `LISTED` | a clone | the waker alone: a box |
-//! | `OWNER`, `LINK` | root of a poll, and its counted clones | all clones together have one count of its `Arc`, and a poll another |
+//! | `OWNER`, `LINK` | root of a poll, and its counted clones | all clones together, and who made it, have one count of its `Arc` |
 //!
 //! A root is only ever lent, so its `wake` and `drop` are never called by value.
 
@@ -13,7 +13,7 @@
 mod counted;
 mod listed;
 
-pub(super) use self::counted::{Link, counted};
+pub(super) use self::counted::{Held, Link, counted};
 pub(super) use self::listed::listed;
 
 use std::mem::ManuallyDrop;

@@ -243,7 +243,11 @@ async fn the_stack_names_the_leaf_and_the_awaits_down_to_it() {
     let tracker = Tracker::new(true);
     let mut future = std::pin::pin!(outer());
     let poll = std::future::poll_fn(|cx| {
-        assert!(tracker.poll(cx, |cx| future.as_mut().poll(cx)).is_pending());
+        assert!(
+            tracker
+                .polled(cx, |cx| future.as_mut().poll(cx))
+                .is_pending()
+        );
         Poll::Ready(())
     });
     poll.await;

@@ -60,14 +60,14 @@ fn print() {
     let tracker = Tracker::new(false);
     let kept = tracker.pending(&waker, |cx| cx.waker().clone());
     let stays = nanos(|| {
-        tracker.poll(&mut Context::from_waker(&waker), |cx| {
+        tracker.polled(&mut Context::from_waker(&waker), |cx| {
             assert!(kept.will_wake(cx.waker()));
         })
     });
     println!("poll, a clone stays: counted {stays:.1}");
     let first = |stacks| {
         nanos(|| {
-            Tracker::new(stacks).poll(&mut Context::from_waker(&waker), |_| {});
+            Tracker::new(stacks).polled(&mut Context::from_waker(&waker), |_| {});
         })
     };
     println!(
@@ -82,6 +82,6 @@ fn down(trackers: &[Tracker], waker: &Waker, what: What) {
     let mut cx = Context::from_waker(waker);
     match trackers {
         [] => what(&mut cx),
-        [outer, inner @ ..] => outer.poll(&mut cx, |cx| down(inner, cx.waker(), what)),
+        [outer, inner @ ..] => outer.polled(&mut cx, |cx| down(inner, cx.waker(), what)),
     }
 }

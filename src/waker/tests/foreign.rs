@@ -123,7 +123,7 @@ fn a_clone_outlives_the_future_and_its_runtime() {
         let (tracker, leaf) = (Tracker::new(stacks), Arc::clone(&place));
         let (polled, when) = std::sync::mpsc::channel();
         runtime.spawn(std::future::poll_fn(move |cx| {
-            tracker.poll(cx, |cx| leaf.wait(cx));
+            tracker.polled(cx, |cx| leaf.wait(cx));
             let owner = Arc::clone(tracker.owner().expect("polled"));
             let _ = polled.send(owner);
             std::task::Poll::<()>::Pending

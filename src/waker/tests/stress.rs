@@ -46,7 +46,7 @@ impl<F: Future> Future for Tracked<F> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = &mut *self;
         let first = this.tracker.owner().is_none();
-        let result = this.tracker.poll(cx, |cx| this.inner.as_mut().poll(cx));
+        let result = this.tracker.polled(cx, |cx| this.inner.as_mut().poll(cx));
         let owner = this.tracker.owner().expect("it was polled");
         if result.is_pending() {
             // All that run here keep to the contract.

@@ -154,7 +154,7 @@ fn a_poll_that_panics_has_ended() {
         let (parent, waker) = Parent::new();
         let tracker = Tracker::new(stacks);
         let poll = std::panic::AssertUnwindSafe(|| {
-            tracker.poll(&mut Context::from_waker(&waker), |cx| -> Poll<()> {
+            tracker.polled(&mut Context::from_waker(&waker), |cx| -> Poll<()> {
                 let _clone = cx.waker().clone();
                 std::panic::resume_unwind(Box::new(()));
             })
