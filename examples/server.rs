@@ -386,7 +386,7 @@ mod fine {
 
     #[track_caller]
     fn rows() -> ClosingStream<impl Stream<Item = u32> + Unpin, Result<(), Failure>> {
-        let rows = stream::iter(1..9).then(|row| std::future::ready(row));
+        let rows = stream::iter(1..9).then(std::future::ready);
         rows.tracked_as("rows").on_close(async { Ok(()) })
     }
 
