@@ -58,7 +58,7 @@ fn event(report: &Report, span: &tracing::Span) {
                 task.id = report.task_id().map(tracing::field::display),
                 task.name = report.task_name(),
                 blocked_at = report.blocked_place(),
-                waits_in = waits(report),
+                waits_in = waits(report).map(tracing::field::display),
                 elapsed = report.elapsed().map(|elapsed| display(clock::human(elapsed))),
                 polls = report.polls(),
                 items = report.items(),
