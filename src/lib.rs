@@ -85,7 +85,8 @@
 //! [`findings`] has a page for each: the bug as a program, the report that it makes, the
 //! fix, what is never flagged, how to silence it, and what it costs.
 //!
-//! [`from_asyncio`] sets asyncio's page "Developing with asyncio" beside this.
+//! [`from_asyncio`] sets asyncio's page "Developing with asyncio" beside this; [`beside`]
+//! sets tokio-console, tokio-metrics, dial9 and others, and says when to take which.
 //!
 //! # Async cleanup
 //!
@@ -185,7 +186,7 @@ mod watchdog;
 
 pub use crate::dump::dump;
 pub use crate::mode::{is_debug, set_debug, set_slow_poll};
-pub use crate::pages::{findings, from_asyncio};
+pub use crate::pages::{beside, findings, from_asyncio};
 pub use crate::report::flush;
 pub use crate::task::spawn;
 pub use crate::watchdog::watch;

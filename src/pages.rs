@@ -3,6 +3,9 @@
 #[doc = include_str!("../docs/from-asyncio.md")]
 pub mod from_asyncio {}
 
+#[doc = include_str!("../docs/beside.md")]
+pub mod beside {}
+
 macro_rules! findings {
     ($($kind:ident)*) => {
         // The index links to files, which is right where files are read. Of two
@@ -21,6 +24,30 @@ macro_rules! findings {
 
 findings! {
     never_polled
-    slow_poll
     unretrieved_error
+    unretrieved_panic
+    slow_poll
+    blocked
+    slow_drop
+    lost_waker
+    starved
+    busy
+    polled_after_completion
+    wrong_runtime
+    span_across_await
+    abandoned
+    unjoined_results
+    dropped_midway
+    cancelled
+    large_future
+    stream_not_closed
+    cleanup_failed
+    outside_runtime
+    pending_at_shutdown
+    untracked_tasks
+    blocking_pool_full
+    shutdown_hang
+    unflushed_io
+    slow_io
+    summary
 }

@@ -9,6 +9,8 @@ use std::time::SystemTime;
 #[derive(Clone, Debug)]
 pub(crate) struct Example {
     path: &'static str,
+    /// Variables that its reader would not set.
+    pub(crate) settings: &'static [(&'static str, &'static str)],
 }
 
 /// What an example says of one of its lines:
@@ -26,7 +28,10 @@ pub(crate) struct Mark {
 
 impl Example {
     pub(crate) fn new(path: &'static str) -> Example {
-        Example { path }
+        Example {
+            path,
+            settings: &[],
+        }
     }
 
     /// What `cargo run --example` calls it.
@@ -53,6 +58,7 @@ impl Example {
         for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {
             command.env_remove(name);
         }
+        command.envs(self.settings.iter().copied());
         // Paths in stacks are as seen from where the program runs.
         command.current_dir(root()).env("NO_COLOR", "1");
         command

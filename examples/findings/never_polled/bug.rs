@@ -1,16 +1,18 @@
 use std::time::Duration;
 
 #[debug_async::tracked]
-async fn drop_from_cache(user: u32) {
-    tokio::time::sleep(Duration::from_millis(user.into())).await;
+async fn forget(kind: &str, id: u64) {
+    // Stands for a request to a cache.
+    tokio::time::sleep(Duration::from_millis(id)).await;
+    assert_eq!(kind, "user");
 }
 
-async fn rename(user: u32) {
-    // `let _ =` quiets the warning about a `Result`, and that about a future too.
-    let _ = drop_from_cache(user); // BUG
+async fn rename(cached: Option<u64>) {
+    // rustc warns of a future that is not even bound, but not of one in an `Option`.
+    cached.map(|id| forget("user", id)); // BUG
 }
 
 #[debug_async::main]
 pub(crate) async fn main() {
-    rename(7).await;
+    rename(Some(7)).await;
 }

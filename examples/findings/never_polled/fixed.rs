@@ -1,15 +1,19 @@
 use std::time::Duration;
 
 #[debug_async::tracked]
-async fn drop_from_cache(user: u32) {
-    tokio::time::sleep(Duration::from_millis(user.into())).await;
+async fn forget(kind: &str, id: u64) {
+    // Stands for a request to a cache.
+    tokio::time::sleep(Duration::from_millis(id)).await;
+    assert_eq!(kind, "user");
 }
 
-async fn rename(user: u32) {
-    drop_from_cache(user).await;
+async fn rename(cached: Option<u64>) {
+    if let Some(id) = cached {
+        forget("user", id).await;
+    }
 }
 
 #[debug_async::main]
 pub(crate) async fn main() {
-    rename(7).await;
+    rename(Some(7)).await;
 }

@@ -1,0 +1,25 @@
+use std::time::Duration;
+
+use debug_async::runtime::Builder;
+use debug_async::task::{JoinSet, spawn_blocking};
+
+fn make_thumbnail(size: u32) {
+    std::thread::sleep(Duration::from_millis(400) * size);
+}
+
+async fn serve() {
+    let mut thumbnails = JoinSet::new();
+    for size in 1..=4 {
+        thumbnails.spawn_blocking(move || make_thumbnail(size));
+    }
+    // A request that has to read a file, as `tokio::fs` does it.
+    let read = spawn_blocking(|| std::fs::read("Cargo.toml")).await; // BUG
+    assert!(read.is_ok());
+    thumbnails.join_all().await;
+}
+
+pub(crate) fn main() {
+    let mut builder = Builder::new_multi_thread();
+    let runtime = builder.enable_all().max_blocking_threads(4).build();
+    runtime.expect("it can be built").block_on(serve());
+}

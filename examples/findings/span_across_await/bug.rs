@@ -1,0 +1,18 @@
+use std::time::Duration;
+
+use tracing::{Level, span};
+
+#[debug_async::tracked]
+async fn handle(request: u32) {
+    let span = span!(Level::INFO, "request", request);
+    let _entered = span.enter();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+}
+
+#[debug_async::main]
+pub(crate) async fn main() {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .init();
+    handle(7).await; // BUG
+}

@@ -1,0 +1,17 @@
+use debug_async::prelude::*;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufWriter, duplex};
+
+#[debug_async::main]
+pub(crate) async fn main() -> std::io::Result<()> {
+    // Stands for a connection.
+    let (client, mut server) = duplex(1024);
+    let mut request = BufWriter::new(client).tracked();
+    request.write_all(b"GET / HTTP/1.0\r\n\r\n").await?;
+    request.shutdown().await?;
+    drop(request);
+
+    let mut received = String::new();
+    server.read_to_string(&mut received).await?;
+    assert_eq!(received, "GET / HTTP/1.0\r\n\r\n");
+    Ok(())
+}
