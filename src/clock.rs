@@ -107,6 +107,13 @@ impl Tick {
         self.elapsed() <= start.elapsed()
     }
 
+    /// What the processor's counter has counted since then; nothing if either is not of it.
+    #[inline]
+    pub(crate) fn counted_since(self, start: Tick) -> Option<u64> {
+        let counted = (self.0.get() | start.0.get()) & SYSTEM == 0;
+        counted.then(|| self.0.get().saturating_sub(start.0.get()))
+    }
+
     /// As a word, which is not zero.
     #[inline]
     pub(crate) fn to_bits(self) -> u64 {
@@ -118,6 +125,13 @@ impl Tick {
     pub(crate) fn from_bits(bits: u64) -> Option<Tick> {
         NonZeroU64::new(bits).map(Tick)
     }
+}
+
+/// For how long the processor's counter counts so far.
+pub(crate) fn counted(count: u64) -> Duration {
+    COUNTER
+        .get()
+        .map_or(Duration::ZERO, |clock| clock.delta(0, count))
 }
 
 /// A tick that one thread leaves for another, in one word. No order with anything

@@ -157,6 +157,7 @@ mod clock;
 pub mod config;
 #[cfg(feature = "io")]
 mod counts;
+mod delay;
 mod detect;
 pub mod dump;
 pub mod future;

@@ -17,6 +17,7 @@ use tracing::{Dispatch, Span};
 use crate::clock::{self, AtomicTick, Tick};
 #[cfg(feature = "io")]
 use crate::counts::Counts;
+use crate::delay::Delays;
 use crate::mode::{self, Mode, Scope};
 use crate::name;
 use crate::site::Site;
@@ -198,6 +199,8 @@ pub(crate) struct Debugged {
     pub(crate) in_poll: AtomicBool,
     /// The task has ended, and its handle has the result.
     pub(crate) is_unread: AtomicBool,
+    /// How late a task is polled.
+    pub(crate) delays: Delays,
     polls: AtomicU64,
     busy: AtomicU64,
     /// What a stream has given.
@@ -491,13 +494,16 @@ impl std::fmt::Debug for Record {
 impl Debugged {
     fn new(object: Object, scope: Arc<Scope>) -> Debugged {
         let created = clock::tick();
+        let stacks = scope.settings().await_stacks;
+        // Who turns the stacks off wants it cheap.
+        let is_rough = !stacks && object != Object::Future;
         Debugged {
             number: next_number(),
             created_in: AtomicU64::new(0),
             polled_in: AtomicU64::new(0),
             under: AtomicUnder::default(),
             last_polled: AtomicTick::new(),
-            tracker: Tracker::new(scope.settings().await_stacks).roughly(object != Object::Future),
+            tracker: Tracker::new(stacks).roughly(is_rough),
             created,
             stack: stack::capture(scope.settings().stack),
             span: Span::current(),
@@ -512,6 +518,7 @@ impl Debugged {
             looked_at: AtomicU64::new(0),
             in_poll: AtomicBool::new(false),
             is_unread: AtomicBool::new(false),
+            delays: Delays::new(),
             polls: AtomicU64::new(0),
             busy: AtomicU64::new(0),
             items: AtomicU64::new(0),

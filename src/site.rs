@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 
 use dashmap::DashMap;
 
+use crate::delay::Delays;
 use crate::kind::ReportKind;
 
 /// One place in the program's text, and what has been seen there.
@@ -24,6 +25,8 @@ pub(crate) struct Site {
     /// and how many there were when that was last told.
     abandoned: AtomicI64,
     abandoned_told: AtomicU64,
+    /// How late the tasks made here that are gone were polled.
+    delays: Delays,
     /// For each kind, the count that the last report of it gave.
     told: [AtomicU64; ReportKind::ALL.len()],
 }
@@ -85,6 +88,11 @@ impl Site {
         self.abandoned.fetch_sub(1, Relaxed);
     }
 
+    /// How late the tasks made here were polled that are gone.
+    pub(crate) fn delays(&self) -> &Delays {
+        &self.delays
+    }
+
     /// How often a kind was found here.
     pub(crate) fn found(&self, kind: ReportKind) -> u64 {
         self.found[kind.index()].load(Relaxed)
@@ -132,6 +140,7 @@ fn intern(location: &'static Location<'static>) -> &'static Site {
             polled: AtomicBool::new(false),
             abandoned: AtomicI64::new(0),
             abandoned_told: AtomicU64::new(0),
+            delays: Delays::new(),
             found: std::array::from_fn(|_| AtomicU64::new(0)),
             told: std::array::from_fn(|_| AtomicU64::new(0)),
         }))

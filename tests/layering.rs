@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// The modules of the crate, from the ground up.
 const LAYERS: &[&str] = &[
     "clock",     // the time
+    "delay",     // how late tasks are polled
     "ids",       // the numbers in tokio's ids
     "name",      // names of types, cleaned
     "kind",      // the kinds of finding

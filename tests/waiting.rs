@@ -14,13 +14,13 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use debug_async::config::Config;
-use debug_async::dump::{Kind, Snapshot, State, Tracked};
+use debug_async::dump::{Kind, SiteDelay, Snapshot, State, Tracked};
 use debug_async::prelude::*;
 use debug_async::report::ReportKind;
 use debug_async::runtime::{Builder, Runtime};
 use debug_async::task;
-use support::run::Flavor;
-use support::{Expected, in_debug, silent, site, wait_until};
+use support::run::{Flavor, Host, case};
+use support::{Expected, in_debug, on, silent, site, wait_until};
 use tokio::sync::{Mutex as AsyncMutex, Notify, Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio::time::sleep;
 
@@ -756,5 +756,43 @@ fn a_result_that_nobody_takes() {
         drop(closure);
         let dump = take().await;
         assert_eq!(finished(&dump), 0, "{dump}");
+    });
+}
+
+#[test]
+fn how_late_a_task_is_polled() {
+    on(&[case(Host::Ours, Flavor::CurrentThread, true)], |run| {
+        run.config(Config::new().slow_poll(LONG));
+        run.block_on(async {
+            let notify = Arc::new(Notify::new());
+            let waits = Arc::clone(&notify);
+            let task = debug_async::spawn!(name = "late", async move {
+                waits.notified().await;
+                waits.notified().await;
+            }); // site: late
+            registered("late").await;
+            let (before, dump) = object("late", |_| true).await;
+            assert_eq!(before.delay, None, "{dump}");
+            // It is woken, and this thread has something else to do.
+            notify.notify_one();
+            std::thread::sleep(Duration::from_millis(100));
+            registered("late").await;
+            let (late, dump) = object("late", |late| late.polls == 2).await;
+            let delay = late.delay.expect("it was woken");
+            assert_eq!(delay.polls, 1);
+            assert!(delay.longest >= Duration::from_millis(95), "{dump}");
+            assert_eq!(delay.mean(), delay.longest);
+            let line = format!(": spawned at {}", late.site);
+            assert!(dump.to_string().contains(&line), "{dump}");
+            // It is remembered of its site.
+            notify.notify_one();
+            task.await.expect("no panic");
+            let dump = take().await;
+            let of_site = |site: &&SiteDelay| site.site == late.site;
+            let site = dump.delays.iter().find(of_site).expect("it is there");
+            assert_eq!(site.delay.polls, 2);
+            assert!(site.delay.longest >= delay.longest);
+        });
+        run.expect(&[]);
     });
 }

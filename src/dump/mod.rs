@@ -48,6 +48,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod delays;
 mod ps;
 #[cfg(feature = "serde")]
 mod serial;
@@ -56,8 +57,10 @@ mod signal;
 mod snapshot;
 mod tree;
 
+pub use self::delays::SiteDelay;
 pub use self::snapshot::{AwaitStack, Kind, Leaf, Snapshot, State, Tracked};
 pub use self::tree::Tree;
+pub use crate::delay::Delay;
 
 use std::cell::Cell;
 use std::sync::Arc;

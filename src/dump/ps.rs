@@ -2,16 +2,19 @@
 
 use std::fmt;
 
+use super::delays;
 use super::snapshot::{Leaf, Snapshot, State, Tracked};
 use crate::clock;
+use crate::delay::Delay;
 
-const HEADS: [&str; 9] = [
+const HEADS: [&str; 10] = [
     "id",
     "kind",
     "name",
     "state",
     "polls",
     "busy",
+    "late",
     "age",
     "waits at",
     "created at",
@@ -27,6 +30,7 @@ impl fmt::Display for Snapshot {
         } else {
             table(&self.objects, f)?;
         }
+        delays::print(&self.delays, f)?;
         untracked(self.untracked, f)
     }
 }
@@ -41,7 +45,7 @@ pub(super) fn untracked(untracked: Option<usize>, f: &mut fmt::Formatter<'_>) ->
 }
 
 fn table(objects: &[Tracked], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let rows: Vec<[String; 9]> = objects.iter().map(row).collect();
+    let rows: Vec<[String; 10]> = objects.iter().map(row).collect();
     let mut widths = HEADS.map(str::len);
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -56,7 +60,7 @@ fn table(objects: &[Tracked], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
-fn line(cells: &[&str; 9], widths: &[usize; 9], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn line(cells: &[&str; 10], widths: &[usize; 10], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let [id, rest @ .., last] = cells;
     write!(f, "{id:>width$}", width = widths[0])?;
     for (cell, width) in rest.iter().zip(&widths[1..]) {
@@ -65,7 +69,7 @@ fn line(cells: &[&str; 9], widths: &[usize; 9], f: &mut fmt::Formatter<'_>) -> f
     write!(f, "  {last}")
 }
 
-fn row(object: &Tracked) -> [String; 9] {
+fn row(object: &Tracked) -> [String; 10] {
     [
         object.id.to_string(),
         object.kind.to_string(),
@@ -73,6 +77,7 @@ fn row(object: &Tracked) -> [String; 9] {
         object.state.to_string(),
         polls(object),
         clock::human(object.busy),
+        object.delay.map_or_else(|| "-".to_owned(), late),
         clock::human(object.age),
         waits_at(object),
         object.site.to_string(),
@@ -84,6 +89,12 @@ fn polls(object: &Tracked) -> String {
         Some(through) => format!("{} ({through})", object.polls),
         None => object.polls.to_string(),
     }
+}
+
+/// `12us, 3ms at most`
+fn late(delay: Delay) -> String {
+    let (mean, longest) = (clock::human(delay.mean()), clock::human(delay.longest));
+    format!("{mean}, {longest} at most")
 }
 
 /// The one it has waited on for longest stands for all.

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::time::Duration;
 
+use super::delays::{self, SiteDelay};
 use crate::clock::Tick;
 #[cfg(feature = "io")]
 use crate::counts::IoCounts;
+use crate::delay::Delay;
 use crate::mode::Scope;
 use crate::record::{Flag, Object, Record, Step};
 use crate::registry;
@@ -32,6 +34,9 @@ pub struct Snapshot {
     /// is one of [`debug_async::runtime`](crate::runtime), in debug mode: tokio's own
     /// are not counted.
     pub untracked: Option<usize>,
+    /// How late tasks are polled, by where they were spawned, the longest first. With
+    /// [`await_stacks`](crate::config::Config::await_stacks) off there are none.
+    pub delays: Vec<SiteDelay>,
 }
 
 /// A tracked object, in a [`Snapshot`].
@@ -64,6 +69,10 @@ pub struct Tracked {
     pub io: Option<IoCounts>,
     /// How long its polls took, those that have ended.
     pub busy: Duration,
+    /// How late it is polled, if it is a task: from a wake to the poll that it asked for.
+    /// It says nothing against the task; others kept its thread. With
+    /// [`await_stacks`](crate::config::Config::await_stacks) off there is none.
+    pub delay: Option<Delay>,
     /// How long ago it was created.
     pub age: Duration,
     /// How long ago its last poll began.
@@ -200,7 +209,12 @@ impl Snapshot {
         });
         let mut objects: Vec<Tracked> = objects.collect();
         objects.sort_unstable_by_key(|object| object.id);
-        Snapshot { objects, untracked }
+        let delays = delays::by_site(&objects, scope.is_none());
+        Snapshot {
+            objects,
+            untracked,
+            delays,
+        }
     }
 }
 
@@ -267,6 +281,7 @@ impl Known {
             #[cfg(feature = "io")]
             io: debug.io.get().map(|counts| counts.get()),
             busy: debug.busy(),
+            delay: debug.delays.get(),
             age: debug.age(),
             last_polled: debug.last_polled.load().map(Tick::elapsed),
             woken: owner.and_then(Owner::woken).map(Tick::elapsed),

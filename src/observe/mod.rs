@@ -230,6 +230,12 @@ impl<R: Deref<Target = Record>> Polling<R> {
         if debug.under.number() != frame.under().number {
             moved(&record, debug, &frame);
         }
+        if is_task
+            && let Some(owner) = debug.tracker.owner()
+            && let Some(woken) = owner.woken()
+        {
+            debug.delays.polled(frame.start(), woken);
+        }
         debug.polled_in.store(frame.around(), Relaxed);
         debug.last_polled.store(frame.start());
         Polling {
@@ -375,8 +381,9 @@ fn ended(record: &Arc<Record>) {
     if record.debug().is_none() && record.has(Step::Polled) && record.has(Step::Done) {
         return;
     }
-    if record.debug().is_some() {
+    if let Some(debug) = record.debug() {
         registry::leave(record);
+        record.site().delays().add(&debug.delays);
         if record.object().is_task() {
             abandoned::ended(record);
             record.has_result();
