@@ -483,6 +483,69 @@ fn the_shutdown_keeps_the_order() {
     );
 }
 
+#[test]
+fn an_aclosing_that_is_aborted_before_it_begins_is_silent() {
+    silent(async || {
+        let scope = || aclosing(numbers("rows"), async |_| pending::<()>().await);
+        let tracked = debug_async::spawn!(scope());
+        tracked.abort();
+        assert!(tracked.await.is_err());
+        let tokios = tokio::spawn(scope());
+        tokios.abort();
+        assert!(tokios.await.is_err());
+        shutdown_streams().await;
+        assert_eq!(logged(), ["rows", "rows"]);
+    });
+}
+
+/// Closed by several tasks while another reads, and yet another gives up.
+#[test]
+fn the_order_holds_when_many_close_it() {
+    let program = Program::new(|| {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build();
+        runtime.expect("built").block_on(async {
+            for round in 0..200 {
+                let slowly = async |i| {
+                    tokio::task::yield_now().await;
+                    i
+                };
+                let inner = iter(0..50).then(slowly).boxed();
+                let inner = inner.tracked().on_close(async { log("inner") });
+                let mut outer = inner.map(|i| i).tracked().on_close(async {
+                    tokio::task::yield_now().await;
+                    log("outer");
+                });
+                assert_eq!(outer.next().await, Some(0));
+                let closes = (0..3).map(|i| {
+                    let close = outer.close();
+                    tokio::spawn(async move {
+                        for _ in 0..(round + i) % 7 {
+                            tokio::task::yield_now().await;
+                        }
+                        if i == 2 {
+                            let _gives_up = close.now_or_never();
+                        } else {
+                            close.await;
+                        }
+                    })
+                });
+                let closes: Vec<_> = closes.collect();
+                let reads = tokio::spawn(async move { outer.count().await });
+                let all = futures::future::join(futures::future::join_all(closes), reads);
+                let all = timeout(Duration::from_secs(20), all).await;
+                all.expect("nobody waits for ever").1.expect("no panic");
+                shutdown_streams().await;
+                let order = logged();
+                assert_eq!(order, ["inner", "outer"]);
+            }
+        });
+    });
+    program.run(&[]).succeeded();
+}
+
 // ----- dropped unclosed ------------------------------------------------------------
 
 fn not_closed() -> Expected {

@@ -24,7 +24,8 @@ use super::handover::Within;
 /// - It panics: the same, and then the panic goes on.
 /// - It is cancelled (a `timeout`, an `abort`, a lost branch of a `select!`): Rust cannot
 ///   wait then. The cleanup is handed to the runtime; those of scopes within one another
-///   run one after the other, the innermost first. That is no finding.
+///   run one after the other, the innermost first. That is no finding, also if it had not
+///   begun.
 ///
 /// The stream comes pinned, and is the body's own. What the cleanup returns can be taken
 /// by `close()` in the body, which this then finds closed. If it is an `Err` and nobody
@@ -93,7 +94,7 @@ pin_project! {
     {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            if this.body.is_some() && *this.polled {
+            if this.body.is_some() {
                 let cleanup = this.runner.cleanup();
                 cleanup.silence();
                 let _gathers = cleanup.gather(Within::Body);

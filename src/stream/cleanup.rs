@@ -149,7 +149,7 @@ impl<T: Send + 'static> Cleanup<T> {
     /// was not polled.
     pub(super) fn stream_goes(&self) {
         let Some(record) = &self.record else { return };
-        if self.has_begun() || record.debug().is_some() {
+        if self.has_begun() || record.debug().is_some() || self.quiet.load(Relaxed) {
             record.set(Flag::DISCARDED);
         }
     }
