@@ -12,6 +12,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use async_compression::tokio::write::GzipEncoder;
 use debug_async::io::TrackedIo;
 use debug_async::prelude::*;
 use debug_async::report::ReportKind;
@@ -171,6 +172,25 @@ fn a_type_of_one_s_own() {
             said.write_all(b"four").await.expect("it takes them");
         });
         run.expect(&[unflushed(4).at(site!("own")).named("io::Own")]);
+    });
+}
+
+#[test]
+fn an_encoder_that_is_not_finished() {
+    in_debug(|run| {
+        run.block_on(async {
+            let mut gzip = GzipEncoder::new(duplex(64).0).tracked(); // site: gzip
+            gzip.write_all(b"hello").await.expect("it takes them");
+            let buffer = BufWriter::new(duplex(64).0);
+            let mut within = GzipEncoder::new(buffer).tracked(); // site: gzip in a buffer
+            within.write_all(b"bye").await.expect("it takes them");
+        });
+        run.expect(&[
+            unflushed(3).at(site!("gzip in a buffer")),
+            unflushed(5)
+                .at(site!("gzip"))
+                .named("async_compression::tokio::write::GzipEncoder<DuplexStream>"),
+        ]);
     });
 }
 

@@ -12,8 +12,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_compression::tokio::bufread::GzipDecoder;
+use async_compression::tokio::write::GzipEncoder;
+use axum::body::Bytes;
 use debug_async::io::TrackedIo;
 use debug_async::prelude::*;
+use futures::SinkExt;
+use futures::stream::{self, StreamExt};
 use tokio::io::{
     AsyncBufReadExt, AsyncReadExt, AsyncSeekExt, AsyncWrite, AsyncWriteExt, BufReader, BufStream,
     BufWriter, DuplexStream, duplex, sink, split,
@@ -21,6 +26,7 @@ use tokio::io::{
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
+use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
 /// Runs it in both flavours and both modes. What waits on a busy machine is no matter
 /// here.
@@ -315,6 +321,126 @@ fn a_tracked_one_in_a_buffer_and_the_other_way_round() {
         let mut twice = BufWriter::new(a).tracked().tracked();
         twice.write_all(BYTES).await.expect("it takes them");
         twice.flush().await.expect("it is there");
+    });
+}
+
+async fn sockets() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let client = TcpStream::connect(address).await.expect("a server");
+    (client, listener.accept().await.expect("a client").0)
+}
+
+#[test]
+fn a_codec_over_it() {
+    silent(async || {
+        let (a, b) = sockets().await;
+        let echo = async {
+            let mut far = Framed::new(b.tracked(), LengthDelimitedCodec::new());
+            while let Some(Ok(frame)) = far.next().await {
+                far.send(frame.freeze()).await.expect("it is there");
+            }
+        };
+        let near = async {
+            let near = Framed::new(BufStream::new(a).tracked(), LengthDelimitedCodec::new());
+            let (mut sink, frames) = near.split::<Bytes>();
+            let sent = async {
+                let frames = (0..20).map(|n| Ok(Bytes::from(vec![7; n * 100])));
+                sink.send_all(&mut stream::iter(frames)).await
+            };
+            let (sent, received) = tokio::join!(sent, frames.take(20).count());
+            sent.expect("it is there");
+            assert_eq!(received, 20);
+        };
+        tokio::join!(echo, near);
+    });
+}
+
+#[test]
+fn what_is_copied_both_ways_and_what_is_split() {
+    silent(async || {
+        let (client, near) = sockets().await;
+        let (far, server) = sockets().await;
+        let proxy = async {
+            let (mut near, mut far) = (near.tracked(), far.tracked());
+            tokio::io::copy_bidirectional(&mut near, &mut far).await
+        };
+        let ask = async {
+            let (mut read, write) = split(client.tracked());
+            let mut write = BufWriter::new(write).tracked();
+            write.write_all(BYTES).await?;
+            write.shutdown().await?;
+            let mut answer = Vec::new();
+            read.read_to_end(&mut answer).await
+        };
+        let answer = async {
+            let (read, write) = server.into_split();
+            let (mut read, mut write) = (read.tracked_reader(), BufWriter::new(write).tracked());
+            let mut asked = Vec::new();
+            read.read_to_end(&mut asked).await?;
+            write.write_all(&asked).await?;
+            write.shutdown().await
+        };
+        let (copied, asked, answered) = tokio::join!(proxy, ask, answer);
+        answered.expect("a socket");
+        assert_eq!(asked.expect("a socket"), BYTES.len());
+        let both = (BYTES.len() as u64, BYTES.len() as u64);
+        assert_eq!(copied.expect("sockets"), both);
+    });
+}
+
+#[test]
+fn a_buffer_that_several_write_to_and_one_flushes_later() {
+    silent(async || {
+        let (a, mut b) = pipe();
+        let shared = Arc::new(Mutex::new(BufWriter::new(a).tracked()));
+        let tasks = (0..4).map(|_| {
+            let shared = Arc::clone(&shared);
+            debug_async::spawn(async move { shared.lock().await.write_all(BYTES).await })
+        });
+        for written in futures::future::join_all(tasks).await {
+            written.expect("no panic").expect("it takes them");
+        }
+        shared.lock().await.flush().await.expect("it is there");
+        drop(shared);
+        let mut all = Vec::new();
+        b.read_to_end(&mut all).await.expect("bytes");
+        assert_eq!(all.len(), 4 * BYTES.len());
+    });
+}
+
+#[test]
+fn an_encoder_that_is_finished_or_in_memory() {
+    silent(async || {
+        let (a, b) = pipe();
+        let mut encoder = GzipEncoder::new(a.tracked()).tracked();
+        encoder.write_all(BYTES).await.expect("it takes them");
+        encoder.shutdown().await.expect("it is there");
+        drop(encoder);
+        let b = BufReader::new(b).tracked_reader();
+        let mut decoder = GzipDecoder::new(b).tracked_reader();
+        let mut all = Vec::new();
+        decoder.read_to_end(&mut all).await.expect("bytes");
+        assert_eq!(all, BYTES);
+        writes(GzipEncoder::new(Vec::new()).tracked()).await;
+    });
+}
+
+#[test]
+fn a_file_that_is_only_read() {
+    silent(async || {
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/", file!());
+        let file = tokio::fs::File::open(source).await.expect("it is there");
+        let mut lines = BufReader::new(file.tracked()).lines();
+        while lines.next_line().await.expect("a line").is_some() {}
+        let mut file = tokio::fs::File::open(source)
+            .await
+            .expect("it is there")
+            .tracked();
+        file.seek(SeekFrom::Start(5)).await.expect("a place");
+        let mut nowhere = sink().tracked();
+        let copied = tokio::io::copy(&mut file, &mut nowhere).await;
+        assert!(copied.expect("it is there") > 1000);
     });
 }
 
