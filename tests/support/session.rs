@@ -184,6 +184,7 @@ pub(crate) fn normal_line(line: &str) -> String {
             .any(|what| before.ends_with(what))
             || number[digits..].starts_with(" frames hidden")
             || number[digits..].starts_with(" polls in ")
+            || number[digits..].starts_with(" times so far)")
             || (before.ends_with("polls ") && digits > 3)
             || (before.ends_with("' (") && line.starts_with("thread"));
         normal.push_str(before);

@@ -27,6 +27,6 @@ pub(crate) async fn main() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     flag.store(true, SeqCst);
     // It would wait for ever; here it is given up.
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    tokio::time::sleep(Duration::from_secs(6)).await;
     waits.abort();
 }

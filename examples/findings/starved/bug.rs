@@ -40,6 +40,6 @@ pub(crate) async fn main() {
     let run = debug_async::spawn!(run(account));
     audit.await.expect("it does not panic");
     // It would wait for ever; here it is given up.
-    sleep(Duration::from_secs(6)).await;
+    sleep(Duration::from_secs(8)).await;
     run.abort();
 }

@@ -8,6 +8,6 @@ async fn store(order: u32) -> Result<(), String> {
 pub(crate) async fn main() {
     for order in 1..=12 {
         debug_async::spawn!(store(order)); // BUG, and unretrieved_error
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
