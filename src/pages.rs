@@ -34,6 +34,7 @@ findings! {
     busy
     polled_after_completion
     wrong_runtime
+    polled_by_two_tasks
     span_across_await
     abandoned
     unjoined_results

@@ -47,6 +47,7 @@ pages! {
     busy
     polled_after_completion
     wrong_runtime
+    polled_by_two_tasks
     span_across_await
     abandoned
     unjoined_results

@@ -86,6 +86,10 @@ mod wrong_runtime {
     pub(crate) mod bug;
     pub(crate) mod fixed;
 }
+mod polled_by_two_tasks {
+    pub(crate) mod bug;
+    pub(crate) mod fixed;
+}
 mod span_across_await {
     pub(crate) mod bug;
     pub(crate) mod fixed;
@@ -163,6 +167,7 @@ programs! {
     busy
     polled_after_completion
     wrong_runtime
+    polled_by_two_tasks
     span_across_await
     abandoned
     unjoined_results
