@@ -322,12 +322,20 @@ fn a_task_for_a_runtime_that_is_gone() {
             refused().at(site!("gone set")).named("threads::answers"),
             refused().at(site!("gone remote")).named("threads::answers"),
         ];
-        // tokio's own does not say that it is gone.
-        if run.case.host == Host::Ours {
-            let _entered = handle.enter();
-            debug_async::spawn!(answers()); // site: gone here
-            expected.push(refused().at(site!("gone here")));
-        }
+        // By a thread that is still in it.
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let _entered = handle.enter();
+                debug_async::spawn!(answers()); // site: gone here
+                let mut set = JoinSet::new();
+                set.spawn(answers()); // site: gone here set
+                set.detach_all();
+                task::spawn_blocking(|| ()); // site: gone here call
+            });
+        });
+        expected.push(refused().at(site!("gone here")));
+        expected.push(refused().at(site!("gone here set")));
+        expected.push(refused().at(site!("gone here call")).says("never run"));
         run.expect(&expected);
         drop(kept);
     });

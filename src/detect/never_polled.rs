@@ -58,6 +58,21 @@ pub(crate) fn dropped(record: &Arc<Record>) {
 /// A task was spawned on a runtime that had shut down, and dropped at once. Whoever
 /// looks at its handle is told by that.
 pub(crate) fn refused(record: &Arc<Record>, scope: &Arc<Scope>) {
+    refused_if(record, scope, || true);
+}
+
+/// The same, unless the stack shows that this thread runs a runtime, or drops what was
+/// in one: it may be one that is about to end.
+pub(crate) fn refused_here(record: &Arc<Record>, scope: &Arc<Scope>) {
+    let spawn_stack = stack::capture_always();
+    refused_if(record, scope, move || is_outside(&spawn_stack.frames()));
+}
+
+fn refused_if(
+    record: &Arc<Record>,
+    scope: &Arc<Scope>,
+    had_shut_down: impl Fn() -> bool + Send + 'static,
+) {
     record.set(Flag::SAID_UNPOLLED);
     let kept = Arc::clone(record);
     report::defer(KIND, None, scope, || Deferred {
@@ -66,9 +81,18 @@ pub(crate) fn refused(record: &Arc<Record>, scope: &Arc<Scope>) {
         until: Until::Grace,
         stands: Box::new(move || {
             let looked = kept.has(Step::Read) || kept.is(Flag::ABORTED);
-            !looked && !kept.has(Step::Polled)
+            !looked && !kept.has(Step::Polled) && had_shut_down()
         }),
     });
+}
+
+fn is_outside(spawn_stack: &[Frame]) -> bool {
+    let is_inside = |frame: &Frame| {
+        let function = frame.function.trim_start_matches('<');
+        function.starts_with("tokio::runtime::")
+            || dropped_type(&frame.function).is_some_and(|dropped| !dropped.is_empty())
+    };
+    !spawn_stack.is_empty() && !spawn_stack.iter().any(is_inside)
 }
 
 /// These live, and may have been forgotten.
@@ -294,6 +318,25 @@ mod tests {
             Some("alloc::vec::Vec<T>")
         );
         assert_eq!(dropped_type("app::main::{{closure}}"), None);
+    }
+
+    #[test]
+    fn a_spawn_in_a_runtime_or_in_a_drop_is_told_from_one_outside() {
+        let outside = |functions: &[&str]| {
+            let frame = |function: &&str| Frame::new((*function).to_owned(), None);
+            is_outside(&functions.iter().map(frame).collect::<Vec<_>>())
+        };
+        let thread = "<alloc::boxed::Box<F,A> as core::ops::function::FnOnce<Args>>::call_once";
+        assert!(outside(&["app::work", thread]));
+        assert!(!outside(&[]));
+        for around in [
+            "<app::Lock as core::ops::drop::Drop>::drop",
+            "core::ptr::drop_in_place<app::Lock>",
+            "tokio::runtime::scheduler::current_thread::shutdown2",
+            "<tokio::runtime::blocking::task::BlockingTask<T> as core::future::Future>::poll",
+        ] {
+            assert!(!outside(&["app::work", around, thread]), "{around}");
+        }
     }
 
     #[test]

@@ -55,7 +55,7 @@ fn refused(record: &Arc<Record>, on: On<'_>) {
         // tokio's own does not say. While it ends, what it drops still runs in it, and
         // may spawn there as it does at any other time.
         match on {
-            On::Here => false,
+            On::Here => return never_polled::refused_here(record, scope),
             On::Runtime(handle, _) => {
                 Handle::try_current().map_or(true, |current| current.id() != handle.id())
             }
