@@ -45,6 +45,7 @@ macro_rules! examples {
 examples! {
     quickstart: "quickstart";
     debug_mode: "asyncio/debug_mode";
+    resources: "asyncio/resources";
     concurrency_and_multithreading: "asyncio/concurrency_and_multithreading";
     running_blocking_code: "asyncio/running_blocking_code";
     logging: "asyncio/logging";
