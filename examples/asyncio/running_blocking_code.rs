@@ -25,13 +25,15 @@
 //! $ ASYNC_DEBUG=1 cargo run --example running_blocking_code
 //! called directly: other tasks ran not once
 //! in spawn_blocking: other tasks ran all the time
-//!  WARN debug_async::slow_poll: one poll of future `running_blocking_code::handler` took 515ms: it blocked its thread (created at examples/asyncio/running_blocking_code.rs:81:5)
-//!   polls 1, busy 515ms, age 515ms
+//!  WARN debug_async::slow_poll: one poll of future `running_blocking_code::handler` took 500ms, computing: it blocked its thread (created at examples/asyncio/running_blocking_code.rs:81:5)
+//!   blocked at running_blocking_code::blocking (examples/asyncio/running_blocking_code.rs:49:17), in `<std::time::Instant>::elapsed`
+//!   polls 1, busy 500ms, age 500ms
 //!   help: no other task of this thread could run meanwhile: do what blocks in `spawn_blocking`, split long computations with `yield_now().await`, or allow it with `.slow_ok(duration)`; see https://docs.rs/debug-async/latest/debug_async/findings/slow_poll/
-//!     at running_blocking_code::handler (examples/asyncio/running_blocking_code.rs:56:10)
-//!     at running_blocking_code::main (examples/asyncio/running_blocking_code.rs:81:5)
+//!     at running_blocking_code::blocking (examples/asyncio/running_blocking_code.rs:49:17)
+//!     at running_blocking_code::handler (examples/asyncio/running_blocking_code.rs:57:5)
+//!     at running_blocking_code::main (examples/asyncio/running_blocking_code.rs:81:15)
 //!     at running_blocking_code::main (examples/asyncio/running_blocking_code.rs:77:10)
-//!     (64 frames hidden; ASYNC_DEBUG_STACK=full shows all)
+//!     (61 frames hidden; ASYNC_DEBUG_STACK=full shows all)
 //! ```
 //!
 //! [page]: https://docs.python.org/3/library/asyncio-dev.html#running-blocking-code
