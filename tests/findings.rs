@@ -249,7 +249,7 @@ fn the_bug_is_reported_as_the_page_says(page: &Page) {
 
 fn is_reported_alone(page: &Page, output: &Output) {
     let shown = session::text(output);
-    let mut expected = vec![page.kind];
+    let mut expected = vec![page.kind.to_owned()];
     let file = page.program("bug");
     let mut is_marked = false;
     for (number, line) in (1..).zip(read(&file).lines()) {
@@ -262,15 +262,11 @@ fn is_reported_alone(page: &Page, output: &Output) {
         let is_told = shown.contains(&place) || !cfg!(debug_assertions);
         assert!(is_told, "{place} is not told: {shown}");
         // `// BUG, and summary`: what cannot be had without the other.
-        expected.extend(
-            others
-                .strip_prefix(", and ")
-                .map(|kind| kind.to_owned().leak() as &str),
-        );
+        expected.extend(others.strip_prefix(", and ").map(str::to_owned));
     }
     let is_somewhere = shown.contains(&file);
     assert_eq!(is_marked, is_somewhere, "{file} marks it");
-    let mut told: Vec<String> = kinds(&shown);
+    let mut told = kinds(&shown);
     told.sort();
     told.dedup();
     expected.sort();
