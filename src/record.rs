@@ -281,18 +281,26 @@ pub(crate) struct Under {
 }
 
 /// Written by who polls, one at a time; who reads checks the place by the number.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct AtomicUnder {
     number: AtomicU64,
     place: AtomicU64,
 }
 
 impl AtomicUnder {
+    pub(crate) const fn new() -> AtomicUnder {
+        AtomicUnder {
+            number: AtomicU64::new(0),
+            place: AtomicU64::new(0),
+        }
+    }
+
     #[inline]
     pub(crate) fn number(&self) -> u64 {
         self.number.load(Relaxed)
     }
 
+    #[inline]
     pub(crate) fn load(&self) -> Under {
         Under {
             number: self.number(),
@@ -300,6 +308,7 @@ impl AtomicUnder {
         }
     }
 
+    #[inline]
     pub(crate) fn store(&self, under: Under) {
         self.place.store(under.place, Relaxed);
         self.number.store(under.number, Relaxed);
@@ -501,7 +510,7 @@ impl Debugged {
             number: next_number(),
             created_in: AtomicU64::new(0),
             polled_in: AtomicU64::new(0),
-            under: AtomicUnder::default(),
+            under: AtomicUnder::new(),
             last_polled: AtomicTick::new(),
             tracker: Tracker::new(stacks).roughly(is_rough),
             created,
@@ -538,9 +547,8 @@ impl Debugged {
 
     /// A poll has ended.
     #[inline]
-    pub(crate) fn polled_for(&self, elapsed: Duration) {
-        let nanos = self.busy.load(Relaxed) + elapsed.as_nanos() as u64;
-        self.busy.store(nanos, Relaxed);
+    pub(crate) fn polled_for(&self, nanos: u64) {
+        self.busy.store(self.busy.load(Relaxed) + nanos, Relaxed);
     }
 
     /// A stream gives an item.
@@ -589,11 +597,15 @@ impl Debugged {
 
     /// From when on a poll or a drop of this object is slow.
     #[inline]
-    pub(crate) fn slow_poll(&self) -> Duration {
+    pub(crate) fn slow_poll_nanos(&self) -> u64 {
         match self.slow_ok.load(Relaxed) {
-            0 => self.scope.settings().slow_poll(),
-            nanos => Duration::from_nanos(nanos),
+            0 => self.scope.settings().slow_poll_nanos(),
+            nanos => nanos,
         }
+    }
+
+    pub(crate) fn slow_poll(&self) -> Duration {
+        Duration::from_nanos(self.slow_poll_nanos())
     }
 }
 

@@ -52,9 +52,13 @@ impl Settings {
         settings
     }
 
-    #[inline]
     pub(crate) fn slow_poll(&self) -> Duration {
-        Duration::from_nanos(self.slow_poll.load(Relaxed))
+        Duration::from_nanos(self.slow_poll_nanos())
+    }
+
+    #[inline]
+    pub(crate) fn slow_poll_nanos(&self) -> u64 {
+        self.slow_poll.load(Relaxed)
     }
 
     pub(crate) fn set_slow_poll(&self, threshold: Duration) {

@@ -8,15 +8,15 @@ use crate::record::Record;
 use crate::report::{Live, Report, ReportKind};
 
 /// How much of a poll is its own fault, if that is too much: `told` of it has been
-/// told of, or allowed, in the futures within.
+/// told of, or allowed, in the futures within. All in nanoseconds.
 #[inline]
-pub(crate) fn judge(elapsed: Duration, told: Duration, threshold: Duration) -> Option<Duration> {
+pub(crate) fn judge(elapsed: u64, told: u64, threshold: u64) -> Option<Duration> {
     // The common case is one comparison.
     if elapsed < threshold {
         return None;
     }
     let own = elapsed.saturating_sub(told);
-    (own >= threshold).then_some(own)
+    (own >= threshold).then_some(Duration::from_nanos(own))
 }
 
 /// Reports a poll that took `own` too long, unless there is an excuse. `live`: what
@@ -52,13 +52,14 @@ pub(super) const HELP: &str = "no other task of this thread could run meanwhile:
 mod tests {
     use super::*;
 
-    const MS: Duration = Duration::from_millis(1);
+    const MS: u64 = 1_000_000;
 
     #[test]
     fn the_innermost_is_blamed() {
-        assert_eq!(judge(150 * MS, Duration::ZERO, 100 * MS), Some(150 * MS));
+        let own = Some(Duration::from_millis(150));
+        assert_eq!(judge(150 * MS, 0, 100 * MS), own);
         assert_eq!(judge(160 * MS, 150 * MS, 100 * MS), None);
-        assert_eq!(judge(300 * MS, 150 * MS, 100 * MS), Some(150 * MS));
-        assert_eq!(judge(99 * MS, Duration::ZERO, 100 * MS), None);
+        assert_eq!(judge(300 * MS, 150 * MS, 100 * MS), own);
+        assert_eq!(judge(99 * MS, 0, 100 * MS), None);
     }
 }

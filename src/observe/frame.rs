@@ -6,178 +6,182 @@
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::clock::{self, Tick};
 use crate::detect::dropped_midway::Said;
-use crate::record::{Record, Step, Under};
+use crate::record::{AtomicUnder, Record, Step, Under};
 use crate::watchdog::{self, Showing, Untold};
 
 /// What is known of the innermost poll or drop in progress.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Within {
-    /// How much of the time has been reported, or allowed, further in.
-    pub(super) told: Duration,
-    /// A span left entered has been reported further in.
-    pub(super) span_told: bool,
-    /// Something tracked is being dropped.
-    dropping: bool,
-    /// This thread is there to be blocked.
-    may_block: bool,
-    /// One of the polls in progress may take longer than others.
-    lenient: bool,
-    /// How many polls are in progress.
-    depth: u32,
+    /// How much of the time has been reported, or allowed, further in: nanoseconds.
+    pub(super) told: u64,
     /// The number of the thing whose poll it is; zero: none.
     number: u64,
     /// What stands for the task.
     under: Under,
+    /// How many polls are in progress, above the bits that are named here.
+    bits: u64,
+}
+
+/// A span left entered has been reported further in.
+const SPAN_TOLD: u64 = 1;
+/// Something tracked is being dropped.
+const DROPPING: u64 = 1 << 1;
+/// This thread is there to be blocked.
+const MAY_BLOCK: u64 = 1 << 2;
+/// One of the polls in progress may take longer than others.
+const LENIENT: u64 = 1 << 3;
+const ONE_DEEPER: u64 = 1 << 4;
+
+/// Where a thread keeps it. No other thread sees these atomics: what they are for is that
+/// each word is read as it was written. Two that were written one by one and are read as
+/// one, as the compiler would, keep the processor waiting for longer than all the rest.
+struct Words {
+    told: AtomicU64,
+    number: AtomicU64,
+    under: AtomicUnder,
+    bits: AtomicU64,
 }
 
 thread_local! {
-    static WITHIN: Cell<Within> = const { Cell::new(Within::NOTHING) };
+    static WITHIN: Words = const {
+        Words {
+            told: AtomicU64::new(0),
+            number: AtomicU64::new(0),
+            under: AtomicUnder::new(),
+            bits: AtomicU64::new(0),
+        }
+    };
     /// The drops in progress, outermost first.
     static DROPS: RefCell<Vec<Dropping>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Within {
     pub(super) const NOTHING: Within = Within {
-        told: Duration::ZERO,
-        span_told: false,
-        dropping: false,
-        may_block: false,
-        lenient: false,
-        depth: 0,
+        told: 0,
         number: 0,
         under: Under {
             number: 0,
             place: 0,
         },
+        bits: 0,
     };
+
+    #[inline]
+    fn is(&self, bit: u64) -> bool {
+        self.bits & bit != 0
+    }
+}
+
+#[inline]
+fn get() -> Within {
+    let get = |words: &Words| Within {
+        told: words.told.load(Relaxed),
+        number: words.number.load(Relaxed),
+        under: words.under.load(),
+        bits: words.bits.load(Relaxed),
+    };
+    WITHIN.try_with(get).unwrap_or(Within::NOTHING)
+}
+
+#[inline]
+fn set(within: Within) {
+    let _ = WITHIN.try_with(|words| {
+        words.told.store(within.told, Relaxed);
+        words.number.store(within.number, Relaxed);
+        words.under.store(within.under);
+        words.bits.store(within.bits, Relaxed);
+    });
 }
 
 /// Gives what it was before.
 #[inline]
-fn update(new: impl FnOnce(Within) -> Within) -> Within {
-    let update = |cell: &Cell<Within>| {
-        let before = cell.get();
-        cell.set(new(before));
-        before
-    };
-    WITHIN.try_with(update).unwrap_or(Within::NOTHING)
-}
-
-#[inline]
 fn replace(within: Within) -> Within {
-    update(|_| within)
-}
-
-fn get() -> Within {
-    WITHIN.try_with(Cell::get).unwrap_or(Within::NOTHING)
+    let before = get();
+    set(within);
+    before
 }
 
 /// Tells of what was told further in.
 #[inline]
-fn pass_on(told: Duration, span_told: bool) {
-    update(|around| Within {
+fn pass_on(told: u64, bits: u64) {
+    let around = get();
+    set(Within {
         told: around.told + told,
-        span_told: around.span_told || span_told,
+        bits: around.bits | bits,
         ..around
     });
 }
 
-/// A poll in progress, or a call that may block.
+/// A poll in progress.
 ///
 /// It looks at the thread-local twice, as it begins and as it ends, and once more if
 /// there is anything to tell.
 pub(super) struct Frame {
     around: Within,
-    under: Under,
     start: Tick,
     showing: Option<Showing>,
-    ended: bool,
 }
 
 impl Frame {
     /// A poll begins, of the thing with this number that the registry keeps at
-    /// `place`. `lenient`: it may take longer than others.
+    /// `place`. `lenient`: it may take longer than others. To be ended by
+    /// [`leave`](Frame::leave).
     #[inline]
-    pub(super) fn enter(number: u64, place: u64, is_task: bool, lenient: bool) -> Frame {
-        let itself = Under { number, place };
-        let under = |around: Within| {
-            if is_task || around.under.number == 0 {
-                itself
-            } else {
-                around.under
-            }
-        };
-        let around = update(|around| Within {
-            depth: around.depth + 1,
-            number,
-            under: under(around),
-            lenient: lenient || around.lenient,
-            may_block: around.may_block,
-            ..Within::NOTHING
+    pub(super) fn enter(itself: Under, is_task: bool, lenient: bool) -> Frame {
+        let around = get();
+        let mut bits = around.bits & (MAY_BLOCK | LENIENT);
+        if lenient {
+            bits |= LENIENT;
+        }
+        set(Within {
+            told: 0,
+            number: itself.number,
+            under: under(around, itself, is_task),
+            bits: bits + (around.bits & !(ONE_DEEPER - 1)) + ONE_DEEPER,
         });
-        let (under, lenient) = (under(around), lenient || around.lenient);
         let start = clock::tick();
-        let slot = if around.may_block {
+        let slot = if around.is(MAY_BLOCK) {
             None
         } else {
             watchdog::slot()
         };
-        let outermost = around.depth == 0;
+        let (outermost, lenient) = (around.bits < ONE_DEEPER, bits & LENIENT != 0);
+        let showing =
+            slot.map(|slot| Showing::begin(slot, start, itself.place, outermost, lenient));
         Frame {
             around,
-            under,
             start,
-            showing: slot.map(|slot| Showing::begin(slot, start, place, outermost, lenient)),
-            ended: false,
-        }
-    }
-
-    /// A call begins that may block.
-    pub(super) fn enter_blocking(number: u64) -> Frame {
-        let around = update(|around| Within {
-            depth: around.depth + 1,
-            number,
-            may_block: true,
-            ..Within::NOTHING
-        });
-        Frame {
-            around,
-            under: Under::default(),
-            start: clock::tick(),
-            showing: None,
-            ended: false,
+            showing,
         }
     }
 
     /// Ends it. `judge` is asked how much of the time has been told of or is allowed,
     /// given the time that it took and what is known from further in.
     #[inline]
-    pub(super) fn leave(&mut self, judge: impl FnOnce(&Frame, Duration, Within) -> Duration) {
-        if std::mem::replace(&mut self.ended, true) {
-            return;
-        }
-        let elapsed = self.start.elapsed();
+    pub(super) fn leave(&self, judge: impl FnOnce(&Frame, u64, Within) -> u64) {
+        let elapsed = self.start.nanos();
         let within = replace(self.around);
         let told = judge(self, elapsed, within);
         // What was told further in counts already; what `allow` was given is too little.
         let its = told.saturating_sub(within.told);
         match self.showing {
-            Some(showing) if its > Duration::ZERO => showing.end_excused(its),
+            Some(showing) if its > 0 => showing.end_excused(its),
             Some(showing) => showing.end(),
             None => {}
         }
-        if told > Duration::ZERO || within.span_told {
-            pass_on(told, within.span_told);
+        if told > 0 || within.is(SPAN_TOLD) {
+            pass_on(told, within.bits & SPAN_TOLD);
         }
     }
 
     /// Whether what runs in it may block.
     pub(super) fn may_block(&self) -> bool {
-        self.around.may_block
+        self.around.is(MAY_BLOCK)
     }
 
     /// It was slow: what is left to tell of it.
@@ -193,47 +197,71 @@ impl Frame {
         self.around.number
     }
 
-    /// What stands for the task in which it is.
+    /// What stands for the task in which it is, given what it was entered with.
     #[inline]
-    pub(super) fn under(&self) -> Under {
-        self.under
+    pub(super) fn under(&self, itself: Under, is_task: bool) -> Under {
+        under(self.around, itself, is_task)
     }
 
+    #[inline]
     pub(super) fn start(&self) -> Tick {
         self.start
     }
 }
 
-impl Drop for Frame {
-    #[inline]
+#[inline]
+fn under(around: Within, itself: Under, is_task: bool) -> Under {
+    if is_task || around.under.number == 0 {
+        itself
+    } else {
+        around.under
+    }
+}
+
+/// A call that may block, in progress.
+pub(super) struct Blocking {
+    around: Within,
+}
+
+impl Blocking {
+    pub(super) fn enter(number: u64) -> Blocking {
+        let around = get();
+        set(Within {
+            number,
+            bits: (around.bits & !(ONE_DEEPER - 1)) + ONE_DEEPER + MAY_BLOCK,
+            ..Within::NOTHING
+        });
+        Blocking { around }
+    }
+}
+
+impl Drop for Blocking {
     fn drop(&mut self) {
-        if !self.ended {
-            self.showing.inspect(|showing| showing.end());
-            replace(self.around);
-        }
+        set(self.around);
     }
 }
 
 /// Whether a span that was left entered has been reported further in.
 pub(super) fn span_was_told() -> bool {
-    get().span_told
+    get().is(SPAN_TOLD)
 }
 
 /// Says so.
 pub(super) fn tell_span() {
-    pass_on(Duration::ZERO, true);
+    pass_on(0, SPAN_TOLD);
 }
 
 /// Time in the poll in progress that has been reported, or that holds nobody up.
 pub(crate) fn excuse(time: Duration) {
-    allow(time);
-    watchdog::excuse(time);
+    let nanos = time.as_nanos() as u64;
+    pass_on(nanos, 0);
+    watchdog::excuse(nanos);
 }
 
-/// A little time that the poll in progress spends for us. The watchdog does not hear of
+/// The time since `start`, a little, that the poll in progress has spent for us. The watchdog does not hear of
 /// it: it would cost more to tell.
-pub(super) fn allow(time: Duration) {
-    pass_on(time, false);
+pub(super) fn allow(start: Tick) {
+    pass_on(start.nanos(), 0);
 }
 
 /// The number of the thing whose poll is in progress on this thread; zero: none.
@@ -243,7 +271,7 @@ pub(super) fn current() -> u64 {
 
 /// Whether this thread is there to be blocked.
 pub(super) fn may_block() -> bool {
-    get().may_block
+    get().is(MAY_BLOCK)
 }
 
 thread_local! {
@@ -283,9 +311,9 @@ pub(super) fn said_around() -> Said {
 /// What the drop of an object was like.
 #[derive(Debug, Default)]
 pub(super) struct Dropped {
-    /// When it began and how long it took; known in debug mode.
-    pub(super) timed: Option<(Tick, Duration)>,
-    pub(super) told: Duration,
+    /// When it began and how long it took, in nanoseconds; known in debug mode.
+    pub(super) timed: Option<(Tick, u64)>,
+    pub(super) told: u64,
     /// It went down with something else that is tracked.
     pub(super) within_another: bool,
     /// What went down within it without a poll, the first of it.
@@ -308,10 +336,10 @@ pub(super) fn begin_drop(record: &Arc<Record>, said: Said) {
     if debug.is_none() && record.has(Step::Polled) {
         return;
     }
-    let around = update(|around| Within {
-        dropping: true,
-        told: Duration::ZERO,
-        span_told: false,
+    let around = get();
+    set(Within {
+        told: 0,
+        bits: around.bits & !SPAN_TOLD | DROPPING,
         ..around
     });
     let start = debug.map(|_| clock::tick());
@@ -342,16 +370,16 @@ pub(super) fn end_drop(record: &Arc<Record>) -> Dropped {
         }) => {
             let within = replace(around);
             // As with polls: those around it have nothing to add.
-            pass_on(within.told, false);
+            pass_on(within.told, 0);
             Dropped {
-                timed: start.map(|start| (start, start.elapsed())),
+                timed: start.map(|start| (start, start.nanos())),
                 told: within.told,
-                within_another: around.dropping,
+                within_another: around.is(DROPPING),
                 unpolled,
             }
         }
         None => Dropped {
-            within_another: get().dropping,
+            within_another: get().is(DROPPING),
             ..Dropped::default()
         },
     }

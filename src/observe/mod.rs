@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use tracing::span::Id;
 
-use self::frame::Frame;
+use self::frame::{Blocking, Frame};
 use crate::clock::{self, Tick};
 use crate::detect::dropped_midway::Said;
 use crate::detect::{
@@ -28,7 +28,7 @@ use crate::detect::{
 use crate::dump;
 use crate::mode::Scope;
 use crate::panics;
-use crate::record::{Debugged, Flag, Object, Record, Step};
+use crate::record::{Debugged, Flag, Object, Record, Step, Under};
 use crate::registry;
 use crate::watchdog::{self, Untold};
 
@@ -88,7 +88,7 @@ impl Watch {
             return poll(cx);
         };
         if let Some(debug) = record.debug() {
-            let polling = Polling::begin(&**record, debug);
+            let mut polling = Polling::begin(&**record, debug);
             if polling.frame.around() == 0 && record.object() == Object::Future {
                 let waker = cx.waker().data().addr();
                 if debug.waker.load(Relaxed) != waker {
@@ -102,7 +102,10 @@ impl Watch {
             let result = unsafe { debug.tracker.poll(cx, poll) };
             match &result {
                 // What it gives may be what the span is entered by.
-                Poll::Ready(item) if !is_end(item) => polling.end_with_item(),
+                Poll::Ready(item) if !is_end(item) => {
+                    debug.gives_item();
+                    polling.end_ready();
+                }
                 Poll::Ready(_) => {
                     record.take(Step::Done);
                     polling.end();
@@ -139,8 +142,8 @@ impl Watch {
         let polling = debugged.map(|(record, debug)| Polling::begin(&**record, debug));
         let result = poll();
         match polling {
-            Some(polling) if result.is_pending() => polling.end(),
-            Some(polling) => polling.end_ready(),
+            Some(mut polling) if result.is_pending() => polling.end(),
+            Some(mut polling) => polling.end_ready(),
             None => {}
         }
         result
@@ -180,7 +183,7 @@ pub(crate) fn call<R>(record: &Record, call: impl FnOnce() -> R) -> R {
     if let (Some(debug), Some(id)) = (debug, tokio::task::try_id()) {
         let _ = debug.task_id.set(id);
     }
-    let _frame = debug.map(|debug| Frame::enter_blocking(debug.number));
+    let _frame = debug.map(|debug| Blocking::enter(debug.number));
     call()
 }
 
@@ -196,7 +199,7 @@ fn began(record: &Arc<Record>) {
         dump::listen(debug.scope.settings());
         clock::prepare();
         // Taking a stack is our doing: the poll that creates is not blamed for it.
-        frame::allow(debug.created.elapsed());
+        frame::allow(debug.created);
     }
 }
 
@@ -217,18 +220,19 @@ impl<R: Deref<Target = Record>> Polling<R> {
             polled_after_completion::polled_again(&record);
         }
         if !record.has(Step::Polled) {
-            record.mark_polled();
-            if let (true, Some(id)) = (record.object().is_task(), tokio::task::try_id()) {
-                let _ = debug.task_id.set(id);
-            }
+            first(&record, debug);
         }
         let span = span_across_await::current_span();
         debug.poll_begins();
-        let place = registry::place(debug);
+        let itself = Under {
+            number: debug.number,
+            place: registry::place(debug),
+        };
         let is_task = !(record.object().is_part() || record.object() == Object::Io);
-        let frame = Frame::enter(debug.number, place, is_task, debug.has_own_threshold());
-        if debug.under.number() != frame.under().number {
-            moved(&record, debug, &frame);
+        let frame = Frame::enter(itself, is_task, debug.has_own_threshold());
+        let (under, around) = (frame.under(itself, is_task), frame.around());
+        if debug.under.number() != under.number {
+            moved(&record, debug, under, around);
         }
         if is_task
             && let Some(owner) = debug.tracker.owner()
@@ -236,7 +240,7 @@ impl<R: Deref<Target = Record>> Polling<R> {
         {
             debug.delays.polled(frame.start(), woken);
         }
-        debug.polled_in.store(frame.around(), Relaxed);
+        debug.polled_in.store(around, Relaxed);
         debug.last_polled.store(frame.start());
         Polling {
             record,
@@ -246,22 +250,15 @@ impl<R: Deref<Target = Record>> Polling<R> {
         }
     }
 
-    /// It has ended with an item.
-    #[inline]
-    fn end_with_item(self) {
-        self.record.debug().inspect(|debug| debug.gives_item());
-        self.end_ready();
-    }
-
     /// It has ended with what was asked for, which may be what a span is entered by.
     #[inline]
-    fn end_ready(mut self) {
+    fn end_ready(&mut self) {
         self.returned = true;
     }
 
-    /// It has ended. What is not done by now gave way to others.
+    /// It has ended, and is to be dropped. What is not done by now gave way to others.
     #[inline]
-    pub(crate) fn end(mut self) {
+    pub(crate) fn end(&mut self) {
         self.returned = true;
         if !self.record.has(Step::Done)
             && let now = span_across_await::current_span()
@@ -293,16 +290,11 @@ impl<R: Deref<Target = Record>> Drop for Polling<R> {
         }
         frame.leave(|frame, elapsed, within| {
             debug.polled_for(elapsed);
-            if let Some(own) = slow_poll::judge(elapsed, within.told, debug.slow_poll()) {
-                if !frame.may_block()
-                    && let Untold::Seen(live) = frame.take_over()
-                {
-                    let own = own.saturating_sub(not_its_own(frame.start()));
-                    slow_poll::report(record, own, live);
-                }
+            if let Some(own) = slow_poll::judge(elapsed, within.told, debug.slow_poll_nanos()) {
+                slow(record, frame, own);
                 // Told or excused: those around it have nothing to add. Nor is it their
                 // doing what it took to tell, and to wait for the watchdog.
-                frame.start().elapsed()
+                frame.start().nanos()
             } else if debug.has_own_threshold() {
                 // What is allowed here is not the fault of those around it either.
                 elapsed
@@ -313,21 +305,41 @@ impl<R: Deref<Target = Record>> Drop for Polling<R> {
     }
 }
 
+/// Its first poll begins.
+#[inline(never)]
+fn first(record: &Record, debug: &Debugged) {
+    record.mark_polled();
+    if let (true, Some(id)) = (record.object().is_task(), tokio::task::try_id()) {
+        let _ = debug.task_id.set(id);
+    }
+}
+
+/// A poll took so long, for what it did itself.
+#[cold]
+fn slow(record: &Record, frame: &Frame, own: Duration) {
+    if !frame.may_block()
+        && let Untold::Seen(live) = frame.take_over()
+    {
+        let own = own.saturating_sub(not_its_own(frame.start()));
+        slow_poll::report(record, own, live);
+    }
+}
+
 /// A poll begins under another task than the last one was, or the first one.
 #[cold]
-fn moved(record: &Record, debug: &Debugged, frame: &Frame) {
+fn moved(record: &Record, debug: &Debugged, under: Under, around: u64) {
     if record.object() == Object::Future {
         if debug.under.number() == 0 {
             wrong_runtime::first_polled(debug);
-        } else if debug.polled_in.load(Relaxed) != frame.around() {
+        } else if debug.polled_in.load(Relaxed) != around {
             // What is within another goes where that goes.
             wrong_runtime::moved(record, debug);
         }
     }
     if record.object().is_part() {
-        polled_by_two_tasks::moved(record, debug, frame.under());
+        polled_by_two_tasks::moved(record, debug, under);
     }
-    debug.under.store(frame.under());
+    debug.under.store(under);
 }
 
 /// The same, where no task is tracked: nothing but the waker tells of it.
@@ -371,7 +383,7 @@ fn judge_unfinished(record: &Arc<Record>, within: Option<Arc<Record>>, within_an
             // that drops.
             let start = clock::tick();
             never_polled::dropped(&blamed);
-            frame::allow(start.elapsed());
+            frame::allow(start);
         }
     }
 }
@@ -394,7 +406,7 @@ fn ended(record: &Arc<Record>) {
     let (Some(debug), Some((start, elapsed))) = (record.debug(), dropped.timed) else {
         return;
     };
-    let own = slow_poll::judge(elapsed, dropped.told, debug.slow_poll());
+    let own = slow_poll::judge(elapsed, dropped.told, debug.slow_poll_nanos());
     if let Some(own) = own
         && !frame::may_block()
         && watchdog::tells_itself(start)
@@ -404,6 +416,8 @@ fn ended(record: &Arc<Record>) {
     }
     // As with polls.
     if own.is_some() || debug.has_own_threshold() {
-        frame::excuse(start.elapsed().saturating_sub(dropped.told));
+        frame::excuse(Duration::from_nanos(
+            start.nanos().saturating_sub(dropped.told),
+        ));
     }
 }

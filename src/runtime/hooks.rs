@@ -161,7 +161,7 @@ impl Tasks {
         }
         let is_it = |poll: &mut Poll| poll.id == task.id();
         let ended = POLLS.try_with(|polls| polls.borrow_mut().pop_if(is_it));
-        if let Ok(Some(poll)) = ended {
+        if let Ok(Some(mut poll)) = ended {
             poll.polling.end();
             set_in_poll(&poll.record, false);
         }

@@ -112,7 +112,7 @@ impl<'a> Timing<'a> {
 
     fn end(self) {
         let ran = self.start.elapsed();
-        self.debug.polled_for(ran);
+        self.debug.polled_for(ran.as_nanos() as u64);
         blocking_pool_full::ended(self.record, ran);
     }
 }

@@ -33,8 +33,6 @@ pub(crate) use self::slot::{Showing, Untold};
 pub(crate) use self::stalls::since as stalled_since;
 pub use self::watch::watch;
 
-use std::time::Duration;
-
 use crate::clock::Tick;
 use crate::report::Live;
 use slot::Slot;
@@ -55,9 +53,9 @@ pub(crate) fn slot() -> Option<&'static Slot> {
 
 /// This thread was, for so long, in what has been told of or is allowed: the polls in
 /// progress are no older for it.
-pub(crate) fn excuse(time: Duration) {
+pub(crate) fn excuse(nanos: u64) {
     if let Some(slot) = slot::mine_if_any() {
-        slot.excuse(time);
+        slot.excuse(nanos);
     }
 }
 

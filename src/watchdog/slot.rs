@@ -228,8 +228,8 @@ impl Showing {
 
     /// The same, and for so long it was in what has been told of or was allowed.
     #[inline]
-    pub(crate) fn end_excused(self, time: Duration) {
-        self.slot.excuse(time);
+    pub(crate) fn end_excused(self, nanos: u64) {
+        self.slot.excuse(nanos);
         self.end();
     }
 
@@ -275,10 +275,10 @@ impl Slot {
 
     /// This thread was, for so long, in what has been told of or was allowed.
     #[inline]
-    pub(super) fn excuse(&self, time: Duration) {
+    pub(super) fn excuse(&self, nanos: u64) {
         // Nobody else writes it. It may come round: what counts is the difference.
         let sum = self.excused.load(Relaxed);
-        let sum = sum.wrapping_add(time.as_nanos() as u64);
+        let sum = sum.wrapping_add(nanos);
         self.excused.store(sum, Release);
     }
 
@@ -484,12 +484,13 @@ mod tests {
     #[test]
     fn what_is_excused_counts_for_those_around_it() {
         let second = Duration::from_secs(1);
+        let nanos = second.as_nanos() as u64;
         let slot: &'static Slot = Box::leak(Box::default());
-        slot.excuse(second);
+        slot.excuse(nanos);
         let outer = Showing::begin(slot, clock::tick(), 1, true, false);
         let middle = Showing::begin(slot, clock::tick(), 2, false, false);
         let inner = Showing::begin(slot, clock::tick(), 3, false, false);
-        inner.end_excused(second);
+        inner.end_excused(nanos);
         let next = Showing::begin(slot, clock::tick(), 4, false, false);
         let since = |level: &Level| slot.excused_since(level.shown());
         assert_eq!(since(&slot.innermost), Duration::ZERO);
