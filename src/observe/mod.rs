@@ -257,11 +257,19 @@ impl<R: Deref<Target = Record>> Polling<R> {
     }
 
     /// It has ended, and is to be dropped. What is not done by now gave way to others.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn end(&mut self) {
         self.returned = true;
+        if let Some(now) = span_across_await::current_span() {
+            self.end_in(now);
+        }
+    }
+
+    /// The same, in a span.
+    #[inline(never)]
+    fn end_in(&self, now: Id) {
+        let now = Some(now);
         if !self.record.has(Step::Done)
-            && let now = span_across_await::current_span()
             && now != self.span
             && !frame::span_was_told()
             && span_across_await::judge(self.span.as_ref(), now.as_ref())

@@ -88,7 +88,7 @@ impl Tracker {
         }
     }
 
-    /// When it is woken is known to some milliseconds only, which takes less.
+    /// When it is woken may be said too late by some milliseconds, which takes less.
     pub(crate) fn roughly(mut self, roughly: bool) -> Tracker {
         self.exact = !roughly;
         self

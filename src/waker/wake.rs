@@ -51,7 +51,7 @@ impl News {
         }
     }
 
-    /// When; `exact`, or to some milliseconds, which takes less.
+    /// When; `exact`, or perhaps said too late by some milliseconds, which takes less.
     #[inline]
     pub(super) fn at(&mut self, exact: bool) -> Tick {
         match self.at {

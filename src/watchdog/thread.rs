@@ -158,6 +158,7 @@ fn run() {
                 // Under the lock: the next such thread must find no signal handler.
                 drop(watchdog);
                 stalls::stop();
+                clock::set_coarse(None);
                 RUNNING.store(looked.is_err(), Release);
                 DONE.notify_all();
                 return;
@@ -170,6 +171,7 @@ fn run() {
             before = queued();
         }
         stalls::about_to_sleep(wait);
+        clock::set_coarse(Some(wait));
         let asked = state.asked;
         let waited =
             ASKED.wait_timeout_while(state, wait, |state| !state.stop && state.asked == asked);
