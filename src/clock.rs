@@ -52,7 +52,7 @@ pub(crate) fn coarse_tick() -> Tick {
 
 /// Who calls this will do so once more within this time, or with `None` when it ends.
 pub(crate) fn set_coarse(till: Option<Duration>) {
-    let then = till.map_or(0, |till| system_nanos() + till.as_nanos() as u64 | SYSTEM);
+    let then = till.map_or(0, |till| (system_nanos() + till.as_nanos() as u64) | SYSTEM);
     COARSE.store(then, Relaxed);
 }
 

@@ -33,6 +33,8 @@ pub(crate) use self::slot::{Showing, Untold};
 pub(crate) use self::stalls::since as stalled_since;
 pub use self::watch::watch;
 
+use std::time::Duration;
+
 use crate::clock::Tick;
 use crate::report::Live;
 use slot::Slot;
