@@ -191,7 +191,7 @@ impl Owner {
     /// [`wake_passed`](Owner::wake_passed) wants.
     #[inline]
     pub(super) fn waking(&self, news: &mut News) -> u64 {
-        let own = self.is_polled_here(news);
+        let own = self.is_polled_by(news.thread);
         let (woken, count) = if own {
             (&self.itself, &self.by_itself)
         } else {
@@ -267,10 +267,10 @@ impl Owner {
         drop(before);
     }
 
-    /// Whether this is the thread that polls it now.
+    /// Whether this thread polls it now.
     #[inline]
-    pub(super) fn is_polled_here(&self, news: &News) -> bool {
-        self.polling.load(Relaxed) == news.thread
+    pub(super) fn is_polled_by(&self, thread: usize) -> bool {
+        self.polling.load(Relaxed) == thread
     }
 }
 

@@ -8,7 +8,7 @@
 //! ```text
 //!                    first clone, in a poll                 the last one goes
 //!   no clone (empty) ───────────────────────> n clones ───────────────────────> no clone
-//!                         by way of BUSY                     by way of BUSY
+//!                    by the polling thread                   by way of BUSY
 //! ```
 //!
 //! While there are clones the waker in here stays the same, and each of them can use it
@@ -29,7 +29,7 @@ use super::sync::{AtomicPtr, AtomicUsize, UnsafeCell, yield_now};
 const HELD: usize = 1;
 /// The share of a clone.
 const CLONE: usize = 2;
-/// It is being filled or emptied, which takes a few instructions and no foreign code.
+/// It is being emptied, which takes a few instructions and no foreign code.
 const BUSY: usize = usize::MAX;
 
 #[derive(Debug)]
@@ -45,9 +45,9 @@ pub(super) struct Slot {
 }
 
 // SAFETY: `lent` is an address, which `with_lent` and `clone_of_lent` turn into a
-// reference under their own conditions. `kept` is written only by the one thread that
-// has set `shares` to `BUSY`, and read only by those who hold a clone. A `Waker` may
-// be used from any thread.
+// reference under their own conditions. `kept` is written by the one thread that has set
+// `shares` to `BUSY`, and while there is no clone by the one that polls; and read only by
+// those who hold a clone. A `Waker` may be used from any thread.
 #[allow(unsafe_code)]
 unsafe impl Sync for Slot {}
 
@@ -118,46 +118,42 @@ impl Slot {
         self.lent.store(ptr::null_mut(), Relaxed);
     }
 
-    /// Takes a share for a new clone.
+    /// Takes a share for a new clone. False if there is none yet to stand beside, and this is
+    /// not the thread that polls: only that one fills the slot. `is_polled_here`: it is.
     ///
     /// # Safety
     ///
     /// The caller must hold a clone, or the root of a poll in progress.
     #[inline]
     #[allow(unsafe_code)]
-    pub(super) unsafe fn enter(&self) {
+    pub(super) unsafe fn enter(&self, is_polled_here: bool) -> bool {
         let mut shares = self.shares.load(Acquire);
         let mut parent = None;
         loop {
             match shares {
-                // Another thread, with which this poll shares its waker, was quicker, or
-                // the last clone goes.
+                // The last clone goes.
                 BUSY => {
                     yield_now();
                     shares = self.shares.load(Acquire);
                 }
+                0..CLONE if !is_polled_here => return false,
                 0..CLONE => {
-                    // SAFETY: no clone is alive, so that the caller holds the root of a
-                    // poll in progress.
-                    let new = parent
-                        .take()
-                        .unwrap_or_else(|| unsafe { self.clone_of_lent() });
-                    match self.shares.compare_exchange(shares, BUSY, Acquire, Acquire) {
-                        Ok(_) => {
-                            let (data, table) = words(&new);
-                            self.data.store(data, Relaxed);
-                            self.table.store(table, Relaxed);
-                            // SAFETY: whoever sets `BUSY` is alone with it. What is
-                            // overwritten is `None`: emptying leaves that.
-                            self.kept.with_mut(|kept| unsafe { kept.write(Some(new)) });
-                            self.shares.store(shares + CLONE, Release);
-                            return;
-                        }
-                        Err(now) => {
-                            parent = Some(new);
-                            shares = now;
-                        }
-                    }
+                    let Some(new) = parent.take() else {
+                        // SAFETY: no clone is alive, so that the caller holds the root of
+                        // a poll in progress.
+                        parent = Some(unsafe { self.clone_of_lent() });
+                        // That was foreign code, which may have made a clone itself.
+                        shares = self.shares.load(Acquire);
+                        continue;
+                    };
+                    let (data, table) = words(&new);
+                    self.data.store(data, Relaxed);
+                    self.table.store(table, Relaxed);
+                    // SAFETY: where no clone is nobody but this thread has anything to do
+                    // with it. What is overwritten is `None`: emptying leaves that.
+                    self.kept.with_mut(|kept| unsafe { kept.write(Some(new)) });
+                    self.shares.store(shares + CLONE, Release);
+                    return true;
                 }
                 // Only `mem::forget` in a loop gets here; an `Arc` gives up likewise.
                 _ if shares > BUSY / 2 => abort(),
@@ -167,11 +163,23 @@ impl Slot {
                         .shares
                         .compare_exchange_weak(shares, more, Acquire, Acquire)
                     {
-                        Ok(_) => return,
+                        Ok(_) => return true,
                         Err(now) => shares = now,
                     }
                 }
             }
+        }
+    }
+
+    /// A slot that nobody holds, with one clone in it.
+    pub(super) fn with_clone(kept: Waker) -> Slot {
+        let (data, table) = words(&kept);
+        Slot {
+            shares: AtomicUsize::new(CLONE),
+            kept: UnsafeCell::new(Some(kept)),
+            data: AtomicUsize::new(data),
+            table: AtomicUsize::new(table),
+            lent: AtomicPtr::new(ptr::null_mut()),
         }
     }
 
@@ -275,8 +283,9 @@ impl Slot {
     /// # Safety
     ///
     /// The caller must hold the root of a poll in progress.
+    #[inline]
     #[allow(unsafe_code)]
-    unsafe fn clone_of_lent(&self) -> Waker {
+    pub(super) unsafe fn clone_of_lent(&self) -> Waker {
         // SAFETY: it is lent till the end of the poll, and was by its beginning.
         unsafe { self.lent.load(Relaxed).as_ref() }
             .map_or_else(|| Waker::noop().clone(), Waker::clone)

@@ -4,7 +4,6 @@
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
-use std::ptr;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
@@ -12,7 +11,7 @@ use super::{pass_on, wake_parent};
 use crate::waker::owner::{Owner, Polling};
 use crate::waker::slot::{Left, Slot};
 use crate::waker::sync::{Arc, AtomicUsize};
-use crate::waker::wake::News;
+use crate::waker::wake::{News, this_thread};
 
 // Statics, since a waker of ours is known by the address of its table.
 pub(super) static OWNER: RawWakerVTable = RawWakerVTable::new(
@@ -32,6 +31,12 @@ pub(super) static LINK: RawWakerVTable = RawWakerVTable::new(
 pub(in crate::waker) trait Shared: Sized {
     fn slot(&self) -> &Slot;
     fn owner(&self) -> &Owner;
+    /// One more count of it.
+    ///
+    /// # Safety
+    ///
+    /// `this` must be that of an `Arc` which is alive.
+    unsafe fn owner_again(this: *const Self) -> Arc<Owner>;
     /// Where its clones are counted besides.
     fn count(&self) -> Option<&AtomicUsize>;
     fn table() -> &'static RawWakerVTable;
@@ -46,6 +51,14 @@ impl Shared for Owner {
     #[inline]
     fn owner(&self) -> &Owner {
         self
+    }
+
+    unsafe fn owner_again(this: *const Owner) -> Arc<Owner> {
+        // SAFETY: by the contract.
+        unsafe {
+            Arc::increment_strong_count(this);
+            Arc::from_raw(this)
+        }
     }
 
     #[inline]
@@ -73,6 +86,11 @@ impl Shared for Link {
 
     fn owner(&self) -> &Owner {
         &self.owner
+    }
+
+    unsafe fn owner_again(this: *const Link) -> Arc<Owner> {
+        // SAFETY: by the contract.
+        Arc::clone(unsafe { &(*this).owner })
     }
 
     fn count(&self) -> Option<&AtomicUsize> {
@@ -206,12 +224,34 @@ unsafe fn counted_clone<S: Shared>(data: *const ()) -> RawWaker {
     let pointer = data.cast::<S>();
     // SAFETY: by the contract; there is an `Arc` of it while a clone is, and while a poll is.
     let shared = unsafe { &*pointer };
+    let is_polled_here = shared.owner().is_polled_by(this_thread());
     // SAFETY: the caller holds a root or a clone.
-    unsafe { shared.slot().enter() };
+    if !unsafe { shared.slot().enter(is_polled_here) } {
+        // SAFETY: without a clone it is the root.
+        return unsafe { clone_elsewhere(pointer) };
+    }
     if let Some(count) = shared.count() {
         count.fetch_add(1, Relaxed);
     }
     RawWaker::new(data, S::table())
+}
+
+/// A clone of a root that was handed to another thread than the one that polls, made while
+/// there is no other: it has a slot of its own.
+///
+/// # Safety
+///
+/// The caller must hold the root of `shared`.
+#[cold]
+unsafe fn clone_elsewhere<S: Shared>(shared: *const S) -> RawWaker {
+    // SAFETY: by the contract; a poll has an `Arc` of it.
+    let (slot, owner) = unsafe {
+        let parent = (*shared).slot().clone_of_lent();
+        (Slot::with_clone(parent), S::owner_again(shared))
+    };
+    owner.elsewhere().fetch_add(1, Relaxed);
+    let link = Arc::into_raw(Arc::new(Link { slot, owner }));
+    RawWaker::new(link.cast(), &LINK)
 }
 
 /// A clone that is being consumed. Its share is given back even if a foreign waker panics.
@@ -232,7 +272,7 @@ unsafe fn counted_wake<S: Shared>(data: *const ()) {
     // Only then is the clone gone: see `Owner::wake_passed`.
     let share = Share::<S>(data.cast());
     // SAFETY: by the contract, and the clone is held by `share`.
-    unsafe { wake_counted::<S>(&*share.0, &mut News::new()) };
+    unsafe { wake_counted::<S>(share.0, &mut News::new()) };
 }
 
 /// # Safety
@@ -241,9 +281,9 @@ unsafe fn counted_wake<S: Shared>(data: *const ()) {
 unsafe fn counted_wake_by_ref<S: Shared>(data: *const ()) {
     // SAFETY: by the contract, and the caller holds its waker.
     unsafe {
-        let shared: &S = &*data.cast();
+        let shared = data.cast::<S>();
         // Root and clones look the same: where there is no clone, it is the root.
-        let mut news = News::by_root(shared.slot().clones() == 0);
+        let mut news = News::by_root((*shared).slot().clones() == 0);
         wake_counted::<S>(shared, &mut news);
     };
 }
@@ -252,8 +292,10 @@ unsafe fn counted_wake_by_ref<S: Shared>(data: *const ()) {
 ///
 /// The caller must hold a root or a clone of `shared` till this returns.
 #[inline]
-pub(super) unsafe fn wake_counted<S: Shared>(shared: &S, news: &mut News) {
-    let is_polled_here = shared.owner().is_polled_here(news);
+pub(super) unsafe fn wake_counted<S: Shared>(pointer: *const S, news: &mut News) {
+    // SAFETY: by the contract; there is an `Arc` of it while a clone is, and while a poll is.
+    let shared = unsafe { &*pointer };
+    let is_polled_here = shared.owner().is_polled_by(news.thread);
     let slot = shared.slot();
     pass_on(shared.owner(), news, |news| {
         // SAFETY: in its own poll, the parent's waker is lent to all that have this one till
@@ -264,7 +306,7 @@ pub(super) unsafe fn wake_counted<S: Shared>(shared: &S, news: &mut News) {
         }
         if slot.is_lent() {
             // SAFETY: by the contract.
-            unsafe { wake_meanwhile(shared, news) };
+            unsafe { wake_meanwhile(pointer, news) };
         } else {
             // SAFETY: there is no root now, so the caller holds a clone.
             unsafe { slot.with_kept(|parent| wake_parent(parent, news)) };
@@ -279,21 +321,22 @@ pub(super) unsafe fn wake_counted<S: Shared>(shared: &S, news: &mut News) {
 ///
 /// As [`wake_counted`].
 #[cold]
-unsafe fn wake_meanwhile<S: Shared>(shared: &S, news: &mut News) {
+unsafe fn wake_meanwhile<S: Shared>(pointer: *const S, news: &mut News) {
+    // SAFETY: as in `wake_counted`.
+    let shared = unsafe { &*pointer };
     let slot = shared.slot();
-    if slot.clones() == 0 {
-        // SAFETY: so the caller holds the root.
+    // SAFETY: by the contract.
+    if !unsafe { slot.enter(false) } {
+        // SAFETY: without a clone the caller holds the root.
         unsafe { slot.with_lent(|parent| wake_parent(parent, news)) };
         return;
     }
-    let pointer = ptr::from_ref(shared);
-    // SAFETY: by the contract. What `counted_clone` gives is consumed by `Share`, and is held
-    // while what is kept is used.
-    unsafe {
-        let _ = counted_clone::<S>(pointer.cast());
-        let _share = Share(pointer);
-        slot.with_kept(|parent| wake_parent(parent, news));
+    if let Some(count) = shared.count() {
+        count.fetch_add(1, Relaxed);
     }
+    let _share = Share(pointer);
+    // SAFETY: the share that was taken is held till this returns.
+    unsafe { slot.with_kept(|parent| wake_parent(parent, news)) };
 }
 
 /// # Safety

@@ -35,8 +35,9 @@ const _: fn() = || {
 enum Ours<'a> {
     Frame(&'a Frame<'a>),
     Listed(&'a Listed),
-    Owner(&'a Owner),
-    Link(&'a Link),
+    // Not references: these are still those of an `Arc`.
+    Owner(*const Owner),
+    Link(*const Link),
     None,
 }
 
@@ -52,9 +53,9 @@ fn ours(waker: &Waker) -> Ours<'_> {
         } else if ptr::eq(table, &LISTED) {
             Ours::Listed(&*data.cast())
         } else if ptr::eq(table, &OWNER) {
-            Ours::Owner(&*data.cast())
+            Ours::Owner(data.cast())
         } else if ptr::eq(table, &LINK) {
-            Ours::Link(&*data.cast())
+            Ours::Link(data.cast())
         } else {
             Ours::None
         }
