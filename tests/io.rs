@@ -243,6 +243,38 @@ fn an_operation_that_blocks_is_a_slow_poll_of_the_writer() {
 }
 
 #[test]
+fn a_read_that_blocks_is_a_slow_poll_of_the_reader() {
+    struct Blocks;
+    impl AsyncRead for Blocks {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buf: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            block();
+            buf.put_slice(b"x");
+            Poll::Ready(Ok(()))
+        }
+    }
+    in_debug(|run| {
+        run.block_on(async {
+            let mut blocks = Blocks.tracked_reader(); // site: blocking reader
+            let outer = async { blocks.read_u8().await };
+            outer.tracked().await.expect("a byte");
+            // In a buffer over it, it is still its own.
+            let inner = Blocks.tracked_reader(); // site: within
+            let mut outer = BufReader::new(inner).tracked_reader();
+            outer.read_u8().await.expect("a byte");
+        });
+        let slow = Expected::new(ReportKind::SlowPoll).says("I/O object");
+        run.expect(&[
+            slow.clone().at(site!("blocking reader")),
+            slow.at(site!("within")),
+        ]);
+    });
+}
+
+#[test]
 fn what_is_counted() {
     let program = Program::new(|| {
         let mode = std::env::var("ASYNC_DEBUG").expect("it is set");

@@ -141,10 +141,8 @@ impl Watch {
             .and_then(|record| Some((record, record.debug()?)));
         let polling = debugged.map(|(record, debug)| Polling::begin(&**record, debug));
         let result = poll();
-        match polling {
-            Some(mut polling) if result.is_pending() => polling.end(),
-            Some(mut polling) => polling.end_ready(),
-            None => {}
+        if let Some(mut polling) = polling {
+            polling.end_ready();
         }
         result
     }
@@ -222,7 +220,11 @@ impl<R: Deref<Target = Record>> Polling<R> {
         if !record.has(Step::Polled) {
             first(&record, debug);
         }
-        let span = span_across_await::current_span();
+        // An operation is a part of whoever waits for it, who is asked. There are many.
+        let span = match record.object() {
+            Object::Io => None,
+            _ => span_across_await::current_span(),
+        };
         debug.poll_begins();
         let itself = Under {
             number: debug.number,
