@@ -22,6 +22,7 @@
 
 mod context;
 mod exit;
+mod fork;
 mod grace;
 mod hook;
 mod limit;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tracing::Level;
 
+use super::fork::{self, is_forked};
 use super::grace::{self, Flush, Grace, Pending};
 use super::{Report, ReportKind, exit, limit, sink};
 use crate::clock::{self, Instant};
@@ -114,6 +115,9 @@ pub(crate) fn raise_at(
     scope: &Arc<Scope>,
     make: impl FnOnce() -> Report,
 ) {
+    if is_forked() {
+        return;
+    }
     scope.count(kind, level);
     let ordinal = site.map_or(1, |site| site.count(kind));
     if limit::admits(ordinal - 1, ordinal) {
@@ -128,7 +132,7 @@ pub(crate) fn raise_once(
     scope: &Arc<Scope>,
     make: impl FnOnce() -> Report,
 ) {
-    if site.count_once(kind) {
+    if !is_forked() && site.count_once(kind) {
         scope.count(kind, kind.level());
         make_and_push(kind.level(), make);
     }
@@ -173,6 +177,9 @@ pub(crate) fn defer(
     scope: &Arc<Scope>,
     make: impl FnOnce() -> Deferred,
 ) {
+    if is_forked() {
+        return;
+    }
     let key = site.map(|site| grace::key(kind, site, scope.id()));
     if let Some(key) = key
         && running().grace().count(key)
@@ -198,6 +205,9 @@ pub(crate) fn defer(
 /// Calls `look` on the reporter's thread after `first`, and again after each
 /// duration that it gives, till it gives none.
 pub(crate) fn every(first: Duration, look: impl FnMut() -> Option<Duration> + Send + 'static) {
+    if is_forked() {
+        return;
+    }
     let watch = Watch {
         due: clock::now() + first,
         look: Box::new(look),
@@ -227,7 +237,7 @@ pub(crate) fn flush_all_at_end() {
 
 /// See [`super::flush`].
 pub(super) fn flush(until: Until, scope: Option<u64>) {
-    if IS_REPORTER.try_with(Cell::get).unwrap_or(false) {
+    if IS_REPORTER.try_with(Cell::get).unwrap_or(false) || is_forked() {
         return;
     }
     let mut state = state();
@@ -288,6 +298,7 @@ const SLOW: &str = "WARN debug_async: reporting takes too long; reports may be l
 fn running() -> MutexGuard<'static, State> {
     let mut state = state();
     if state.thread == Thread::No {
+        fork::settle();
         let spawned = std::thread::Builder::new()
             .name("debug-async".into())
             .spawn(run);
