@@ -12,6 +12,8 @@ use debug_async::config::Config;
 use debug_async::prelude::*;
 use debug_async::report::ReportKind;
 use debug_async::runtime::Builder;
+#[cfg(target_os = "linux")]
+use support::on_processor;
 use support::run::{Case, Flavor, case};
 use support::{Expected, Host, Program, check, collect, on, take_seen};
 use tokio::task::yield_now;
@@ -43,14 +45,8 @@ fn computes(time: Duration) {
 /// As if it were alone on the machine.
 #[cfg(target_os = "linux")]
 fn computes_on_processor(time: Duration) {
-    let had = || {
-        let stat = std::fs::read_to_string("/proc/thread-self/schedstat");
-        let stat = stat.expect("Linux has /proc");
-        let nanos = stat.split_ascii_whitespace().next().map(str::parse);
-        Duration::from_nanos(nanos.and_then(Result::ok).expect("a number"))
-    };
-    let before = had();
-    while had() < before + time {
+    let before = on_processor();
+    while on_processor() < before + time {
         computes(MS / 2);
     }
 }

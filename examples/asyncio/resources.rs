@@ -22,8 +22,8 @@
 //! $ ASYNC_DEBUG=1 cargo run --example resources
 //! the client got "", and the end
 //!  WARN debug_async::unflushed_io: I/O object `page` was dropped with 13 bytes written after its last flush (created at examples/asyncio/resources.rs:48:43)
-//!   polls 1, busy 2us, age 403us
-//!   help: a drop does not flush: what it still held is lost, and so is the error of its last write. `flush().await` or `shutdown().await` it before, or say `.buffered(false)` if it does not matter
+//!   polls 1, busy 3us, age 1ms
+//!   help: a drop does not flush: what it still held is lost, and so is the error of its last write. `flush().await` or `shutdown().await` it before, or say `.buffered(false)` if it does not matter; see https://docs.rs/debug-async/latest/debug_async/findings/unflushed_io/
 //!     at resources::answer (examples/asyncio/resources.rs:48:43)
 //!     at resources::main (examples/asyncio/resources.rs:60:27)
 //!     at resources::main (examples/asyncio/resources.rs:57:10)

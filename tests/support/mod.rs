@@ -24,7 +24,7 @@ pub(crate) mod seen;
 pub(crate) use self::child::{Output, Program, child};
 pub(crate) use self::expect::{Expected, check, reported};
 pub(crate) use self::run::{Case, Flavor, Host, Run, everywhere, in_debug, on, silent, silent_as};
-pub(crate) use self::seen::{Seen, collect, take_seen, wait_until};
+pub(crate) use self::seen::{Seen, collect, has_seen, take_seen, wait_until};
 
 /// The line in this file that ends in `// site: <mark>`, or that comes after a line
 /// that is only that.
@@ -48,6 +48,15 @@ pub(crate) fn line_marked(source: &str, mark: &str) -> u32 {
         .unwrap_or_else(|| panic!("the source has no line marked `{wanted}`"));
     assert_eq!(lines.next(), None, "`{wanted}` stands there twice");
     line
+}
+
+/// For how long this thread has been on a processor.
+#[cfg(target_os = "linux")]
+pub(crate) fn on_processor() -> std::time::Duration {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat");
+    let stat = stat.expect("Linux has /proc");
+    let nanos = stat.split_ascii_whitespace().next().map(str::parse);
+    std::time::Duration::from_nanos(nanos.and_then(Result::ok).expect("a number"))
 }
 
 /// The names of this process's threads.

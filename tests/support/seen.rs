@@ -94,6 +94,11 @@ pub(crate) fn take_seen() -> Vec<Seen> {
     std::mem::take(&mut *seen())
 }
 
+/// Whether anything of this kind was collected so far.
+pub(crate) fn has_seen(kind: ReportKind) -> bool {
+    seen().iter().any(|seen| seen.kind == kind)
+}
+
 /// Waits until what was collected satisfies `done`; for 20 s at most, and then
 /// fails.
 #[track_caller]
