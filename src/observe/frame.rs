@@ -128,9 +128,8 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// A poll begins, of the thing with this number that the registry keeps at
-    /// `place`. `lenient`: it may take longer than others. To be ended by
-    /// [`leave`](Frame::leave).
+    /// A poll of `itself` begins. `lenient`: it may take longer than others. To be ended
+    /// by [`leave`](Frame::leave).
     #[inline]
     pub(super) fn enter(itself: Under, is_task: bool, lenient: bool) -> Frame {
         let around = get();
