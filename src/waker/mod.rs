@@ -133,7 +133,8 @@ impl Tracker {
 
     #[cold]
     fn first(&self) -> &Held<Owner> {
-        self.owner.get_or_init(|| Held::new(Owner::new(self.exact)))
+        self.owner
+            .get_or_init(|| Held::new(Owner::new(self.stacks, self.exact)))
     }
 }
 

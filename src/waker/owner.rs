@@ -13,6 +13,8 @@ use super::wake::{Leaf, News, this_thread};
 use crate::clock::{AtomicTick, Tick};
 use crate::stack::Captured;
 
+/// The key of the leaf that is kept apart.
+const FIRST: usize = usize::MAX;
 /// The number of no poll.
 const NEVER: u64 = u64::MAX;
 
@@ -38,11 +40,28 @@ pub(crate) struct Owner {
     by_itself: AtomicU64,
     at_once: AtomicU64,
     by_another: AtomicU64,
-    /// The clones that are listed. The lock is held to put one in, to take one out
-    /// and to copy them, never while a waker of anybody's is called.
-    leaves: Mutex<Leaves>,
-    /// The clones that are counted: those under the parent's waker in `slot`, and
-    /// the number of those under others.
+    clones: Clones,
+}
+
+/// The clones of its waker, kept in one way or the other.
+enum Clones {
+    /// The lock is held to put one in, to take one out and to copy them, never while a
+    /// waker of anybody's is called.
+    Listed(Mutex<Leaves>),
+    Counted(Counted),
+}
+
+struct Leaves {
+    /// Most wait on one leaf, which then takes no allocation.
+    first: Option<Leaf>,
+    others: Option<Box<Slab<Leaf>>>,
+    /// The one that was woken first since a poll began, and is gone with its wake: the
+    /// number of that poll, and where it waited.
+    woken: (u64, Captured),
+}
+
+/// Those under the parent's waker in `slot`, and the number of those under others.
+struct Counted {
     slot: Slot,
     elsewhere: AtomicUsize,
     /// Where clones are counted while older ones occupy `slot`. Emptied with the
@@ -50,11 +69,11 @@ pub(crate) struct Owner {
     other: Mutex<Option<Held<Link>>>,
 }
 
-struct Leaves {
-    listed: Slab<Leaf>,
-    /// The one that was woken first since a poll began, and is gone with its wake: the
-    /// number of that poll, and where it waited.
-    woken: (u64, Captured),
+impl Leaves {
+    fn iter(&self) -> impl Iterator<Item = &Leaf> {
+        let others = self.others.iter().flat_map(|others| others.iter());
+        self.first.iter().chain(others.map(|(_, leaf)| leaf))
+    }
 }
 
 /// What is to be expected of a future that is not being polled and not done.
@@ -82,7 +101,20 @@ pub(crate) struct Wakes {
 }
 
 impl Owner {
-    pub(super) fn new(exact: bool) -> Owner {
+    pub(super) fn new(stacks: bool, exact: bool) -> Owner {
+        let clones = if stacks {
+            Clones::Listed(Mutex::new(Leaves {
+                first: None,
+                others: None,
+                woken: (0, Captured::NONE),
+            }))
+        } else {
+            Clones::Counted(Counted {
+                slot: Slot::new(),
+                elsewhere: AtomicUsize::new(0),
+                other: Mutex::new(None),
+            })
+        };
         Owner {
             polls: AtomicU64::new(0),
             polling: AtomicUsize::new(0),
@@ -94,13 +126,7 @@ impl Owner {
             by_itself: AtomicU64::new(0),
             at_once: AtomicU64::new(0),
             by_another: AtomicU64::new(0),
-            leaves: Mutex::new(Leaves {
-                listed: Slab::new(),
-                woken: (0, Captured::NONE),
-            }),
-            slot: Slot::new(),
-            elsewhere: AtomicUsize::new(0),
-            other: Mutex::new(None),
+            clones,
         }
     }
 
@@ -117,8 +143,24 @@ impl Owner {
 
     /// The leaves it waits on, if they are listed. In no order.
     pub(crate) fn leaves(&self) -> Vec<Leaf> {
-        let leaves = lock(&self.leaves);
-        leaves.listed.iter().map(|(_, leaf)| *leaf).collect()
+        let leaves = self.list();
+        leaves.map_or_else(Vec::new, |leaves| leaves.iter().copied().collect())
+    }
+
+    fn list(&self) -> Option<MutexGuard<'_, Leaves>> {
+        match &self.clones {
+            Clones::Listed(leaves) => Some(lock(leaves)),
+            Clones::Counted(_) => None,
+        }
+    }
+
+    /// `None`: they are listed.
+    #[inline]
+    fn counted(&self) -> Option<&Counted> {
+        match &self.clones {
+            Clones::Listed(_) => None,
+            Clones::Counted(counted) => Some(counted),
+        }
     }
 
     /// Where it waited when it was first woken since its last poll began, if that leaf
@@ -130,19 +172,21 @@ impl Owner {
 
     /// The same of the poll with that number, if no later one was followed by such a wake.
     pub(crate) fn woken_after(&self, poll: u64) -> Option<Captured> {
-        let (last, stack) = lock(&self.leaves).woken;
+        let (last, stack) = self.list()?.woken;
         (last == poll && stack != Captured::NONE).then_some(stack)
     }
 
     /// The same, of the last time that there was such a leaf.
     pub(crate) fn last_woken_in(&self) -> Captured {
-        lock(&self.leaves).woken.1
+        self.list().map_or(Captured::NONE, |leaves| leaves.woken.1)
     }
 
     /// How many clones of its waker are alive.
     pub(crate) fn clones(&self) -> usize {
-        let counted = self.slot.clones() + self.elsewhere.load(Acquire);
-        counted + lock(&self.leaves).listed.len()
+        match &self.clones {
+            Clones::Listed(leaves) => lock(leaves).iter().count(),
+            Clones::Counted(counted) => counted.slot.clones() + counted.elsewhere.load(Acquire),
+        }
     }
 
     /// When it was first woken since its last poll began.
@@ -229,20 +273,29 @@ impl Owner {
     /// Lists a clone, and gives its key.
     #[inline]
     pub(super) fn enter(&self, leaf: Leaf) -> usize {
-        let leaves = &mut lock(&self.leaves).listed;
-        if leaves.capacity() == 0 {
-            // Most wait on one leaf.
-            leaves.reserve_exact(1);
+        let Some(mut leaves) = self.list() else {
+            return FIRST;
+        };
+        if leaves.first.is_none() {
+            leaves.first = Some(leaf);
+            FIRST
+        } else {
+            leaves.others.get_or_insert_default().insert(leaf)
         }
-        leaves.insert(leaf)
     }
 
     /// Takes it off the list. `woken`: the number of the poll after whose beginning it
     /// was woken; zero if it was not.
     #[inline]
     pub(super) fn leave(&self, key: usize, woken: u64) {
-        let mut leaves = lock(&self.leaves);
-        if let Some(leaf) = leaves.listed.try_remove(key)
+        let Some(mut leaves) = self.list() else {
+            return;
+        };
+        let leaf = match &mut leaves.others {
+            Some(others) if key != FIRST => others.try_remove(key),
+            _ => leaves.first.take(),
+        };
+        if let Some(leaf) = leaf
             && woken > leaves.woken.0
         {
             leaves.woken = (woken, leaf.stack);
@@ -250,21 +303,23 @@ impl Owner {
     }
 
     #[inline]
-    pub(super) fn slot(&self) -> &Slot {
-        &self.slot
+    pub(super) fn slot(&self) -> Option<&Slot> {
+        self.counted().map(|counted| &counted.slot)
     }
 
-    pub(super) fn elsewhere(&self) -> &AtomicUsize {
-        &self.elsewhere
+    pub(super) fn elsewhere(&self) -> Option<&AtomicUsize> {
+        self.counted().map(|counted| &counted.elsewhere)
     }
 
     pub(super) fn other(&self) -> Option<Arc<Link>> {
-        lock(&self.other).as_deref().map(Arc::clone)
+        lock(&self.counted()?.other).as_deref().map(Arc::clone)
     }
 
     pub(super) fn set_other(&self, link: Option<Held<Link>>) {
-        let before = std::mem::replace(&mut *lock(&self.other), link);
-        drop(before);
+        if let Some(counted) = self.counted() {
+            let before = std::mem::replace(&mut *lock(&counted.other), link);
+            drop(before);
+        }
     }
 
     /// Whether this thread polls it now.

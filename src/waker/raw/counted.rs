@@ -29,7 +29,11 @@ pub(super) static LINK: RawWakerVTable = RawWakerVTable::new(
 
 /// What the root of a poll and its counted clones share.
 pub(in crate::waker) trait Shared: Sized {
+    /// To be asked only if its clones are counted.
     fn slot(&self) -> &Slot;
+    fn is_counted(&self) -> bool {
+        true
+    }
     fn owner(&self) -> &Owner;
     /// One more count of it.
     ///
@@ -45,7 +49,15 @@ pub(in crate::waker) trait Shared: Sized {
 impl Shared for Owner {
     #[inline]
     fn slot(&self) -> &Slot {
-        Owner::slot(self)
+        match Owner::slot(self) {
+            Some(slot) => slot,
+            None => unreachable!("its clones are listed"),
+        }
+    }
+
+    #[inline]
+    fn is_counted(&self) -> bool {
+        Owner::slot(self).is_some()
     }
 
     #[inline]
@@ -94,7 +106,7 @@ impl Shared for Link {
     }
 
     fn count(&self) -> Option<&AtomicUsize> {
-        Some(self.owner.elsewhere())
+        self.owner.elsewhere()
     }
 
     fn table() -> &'static RawWakerVTable {
@@ -127,7 +139,7 @@ impl<S: Shared> Drop for Held<S> {
         // SAFETY: this is dropped once, and a poll borrows it, or the tracker that has it.
         // Where a clone is left, the last one does the rest.
         unsafe {
-            if self.slot().let_go() {
+            if !self.is_counted() || self.slot().let_go() {
                 ManuallyDrop::drop(&mut self.0);
             }
         }
@@ -249,7 +261,9 @@ unsafe fn clone_elsewhere<S: Shared>(shared: *const S) -> RawWaker {
         let parent = (*shared).slot().clone_of_lent();
         (Slot::with_clone(parent), S::owner_again(shared))
     };
-    owner.elsewhere().fetch_add(1, Relaxed);
+    if let Some(count) = owner.elsewhere() {
+        count.fetch_add(1, Relaxed);
+    }
     let link = Arc::into_raw(Arc::new(Link { slot, owner }));
     RawWaker::new(link.cast(), &LINK)
 }
