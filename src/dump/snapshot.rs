@@ -77,8 +77,9 @@ pub struct Tracked {
     pub age: Duration,
     /// How long ago its last poll began.
     pub last_polled: Option<Duration>,
-    /// How long ago it was woken, if that was since its last poll began. Of a task, and of a
-    /// stream, it may be some tens of milliseconds more.
+    /// How long ago it was woken, if that was since its last poll began. With
+    /// [`await_stacks`](crate::config::Config::await_stacks) off, and of all but a plain
+    /// future, it may have been some tens of milliseconds more.
     pub woken: Option<Duration>,
     /// The id of what was being polled when it was created. That may be gone.
     pub created_in: Option<u64>,
