@@ -67,6 +67,7 @@ pub fn run(program: &Path, unstable: Option<&Path>) -> Section {
         budgets: LIMITS
             .iter()
             .map(|limit| budget(&entrants, &measured, *limit))
+            .chain([await_stack(&entrants, &measured)])
             .collect(),
     }
 }
@@ -179,6 +180,20 @@ fn budget(
         limit: format!("≤ +{limit:.0} ns"),
         measured: more(difference),
         verdict: Verdict::at_most(difference, limit),
+    }
+}
+
+/// A poll that yields has one leaf, which registers: what that takes with its stack.
+fn await_stack(entrants: &[Entrant], measured: &[Vec<Vec<f64>>]) -> Budget {
+    const LIMIT: f64 = 400.0;
+    let (case, with) = position(entrants, "poll", "debug");
+    let (_, without) = position(entrants, "poll", "debug, no await stacks");
+    let (_, difference, _) = paired(&measured[case][with], &measured[case][without]);
+    Budget {
+        what: "an await stack, for each leaf that registers".to_owned(),
+        limit: format!("≤ +{LIMIT:.0} ns"),
+        measured: more(difference),
+        verdict: Verdict::at_most(difference, LIMIT),
     }
 }
 
