@@ -213,21 +213,9 @@ fn has_rested_since(record: &Record, ago: Duration) -> bool {
 
 /// Whether it waits for somebody to wake it.
 fn is_waiting(debug: &Debugged) -> bool {
-    let Some(owner) = debug.tracker.owner() else {
-        return false;
-    };
-    match owner.outlook() {
-        Outlook::Waiting => true,
-        Outlook::Lost => false,
-        // One wake and the poll that it asked for overlapped, as they do where another
-        // thread is unparked. If it asked for one more, that would have come by now.
-        Outlook::Woken => {
-            let last = debug.last_polled.load().map(Tick::elapsed);
-            owner.woken().is_none()
-                && owner.clones() > 0
-                && last.is_some_and(|last| last >= SUSPECT)
-        }
-    }
+    let rest = debug.last_polled.load().map(Tick::elapsed);
+    let owner = debug.tracker.owner().zip(rest);
+    owner.is_some_and(|(owner, rest)| owner.outlook_after(rest) == Outlook::Waiting)
 }
 
 fn leaves_of_last_poll(task: &Record) -> Vec<Leaf> {

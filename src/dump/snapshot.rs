@@ -377,7 +377,9 @@ impl State {
         } else if !record.has(Step::Polled) {
             State::NeverPolled
         } else {
-            match owner.map(Owner::outlook) {
+            let rest = record.debug().and_then(|debug| debug.last_polled.load());
+            let rest = rest.map(Tick::elapsed).unwrap_or_default();
+            match owner.map(|owner| owner.outlook_after(rest)) {
                 None if record.object() == Object::UnwrappedTask && !is_in_poll(record) => {
                     State::Waiting
                 }

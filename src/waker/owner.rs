@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::time::Duration;
 
 use slab::Slab;
 
@@ -15,6 +16,9 @@ use crate::stack::Captured;
 
 /// The key of the leaf that is kept apart.
 const FIRST: usize = usize::MAX;
+/// Who is to be polled has been by then, on a machine that does what it should.
+const AT_REST: Duration = Duration::from_millis(500);
+
 /// The number of no poll.
 const NEVER: u64 = u64::MAX;
 
@@ -228,6 +232,17 @@ impl Owner {
             Outlook::Waiting
         } else {
             Outlook::Lost
+        }
+    }
+
+    /// The same, if its last poll began so long ago. A wake that overlapped with that poll may
+    /// have asked for it, or for one more, which would have come by then.
+    pub(crate) fn outlook_after(&self, rest: Duration) -> Outlook {
+        match self.outlook() {
+            Outlook::Woken if rest >= AT_REST && self.woken().is_none() && self.clones() > 0 => {
+                Outlook::Waiting
+            }
+            outlook => outlook,
         }
     }
 
