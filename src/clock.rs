@@ -5,7 +5,6 @@
 //! measured against the system's clock first; a thread of its own does that when
 //! debug mode is first used, and till then the system's clock stands in.
 
-use std::cmp::Ordering;
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Once, OnceLock};
@@ -62,14 +61,6 @@ fn system_nanos() -> u64 {
     FIRST.get_or_init(now).elapsed().as_nanos() as u64
 }
 
-/// Two of different clocks are in no order.
-impl PartialOrd for Tick {
-    fn partial_cmp(&self, other: &Tick) -> Option<Ordering> {
-        let of_one_clock = (self.0.get() ^ other.0.get()) & SYSTEM == 0;
-        of_one_clock.then(|| self.0.cmp(&other.0))
-    }
-}
-
 impl Tick {
     #[inline]
     fn new(raw: u64) -> Tick {
@@ -101,6 +92,12 @@ impl Tick {
     /// Whether it is no earlier than another, also of the other clock.
     pub(crate) fn is_since(self, start: Tick) -> bool {
         self.elapsed() <= start.elapsed()
+    }
+
+    /// By what ticks that [`tick`] gave are sorted by time: once the processor's counter is
+    /// there, all are of it.
+    pub(crate) fn order(self) -> (bool, u64) {
+        (self.0.get() & SYSTEM == 0, self.0.get())
     }
 
     /// What the processor's counter has counted since then; nothing if either is not of it.

@@ -616,6 +616,25 @@ fn a_stream_that_is_dropped_on_another_thread_goes_to_its_runtime() {
 }
 
 #[test]
+fn what_a_stream_that_is_over_keeps_goes_to_its_runtime() {
+    on(&[case(Host::Ours, Flavor::MultiThread, true)], |run| {
+        let outer = run.block_on(async {
+            let inner = numbers("boxed").boxed(); // site: kept by one
+            let mut outer = Box::pin(around("outer", inner));
+            outer.next().await;
+            outer.as_mut().close().await;
+            assert_eq!(logged(), ["outer"]);
+            outer
+        });
+        // In no runtime.
+        drop(outer);
+        run.block_on(until_logged(1));
+        assert_eq!(logged(), ["boxed"]);
+        run.expect(&[not_closed().at(site!("kept by one"))]);
+    });
+}
+
+#[test]
 fn a_stream_that_is_made_outside_belongs_to_the_runtime_that_polls_it() {
     on(&[case(Host::Tokio, Flavor::MultiThread, true)], |run| {
         debug_async::set_debug(true);

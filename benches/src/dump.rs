@@ -20,7 +20,7 @@ const ROUNDS: usize = 9;
 const WHAT: [&str; 3] = ["taken", "printed as a table", "printed as a tree"];
 
 /// The child's side: spawns them, each with a tracked future in it that waits, and says
-/// how long each of [`WHAT`] takes, in seconds.
+/// how long it takes to take a dump, and to print it in each way, in seconds.
 ///
 /// # Panics
 ///

@@ -30,22 +30,22 @@ pub(crate) fn moved(record: &Record, debug: &Debugged, now: Under) {
     let Some(owner) = debug.tracker.owner() else {
         return;
     };
-    let mut waited = debug
-        .waited_on
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
-    let again = match &*waited {
+    let waited = || {
+        let waited = debug.waited_on.lock();
+        waited.unwrap_or_else(PoisonError::into_inner)
+    };
+    let again = match &*waited() {
         Waited::Enough => return,
         Waited::Task(wait) if wait.task == now.number => Some(**wait),
         Waited::Task(_) | Waited::Nobody => None,
     };
     let Some(wait) = again else {
+        // To let go of what is looked at may run foreign code: not under the lock.
         let wait = waiting(debug.under.load(), debug, owner);
-        *waited = wait.map_or(Waited::Nobody, |wait| Waited::Task(Box::new(wait)));
+        *waited() = wait.map_or(Waited::Nobody, |wait| Waited::Task(Box::new(wait)));
         return;
     };
-    *waited = Waited::Enough;
-    drop(waited);
+    *waited() = Waited::Enough;
     if !keeps_both(&wait, now, owner) {
         report::raise(KIND, Some(record.site()), &record.scope(), || {
             make(record, debug, owner, &wait, now)
@@ -60,7 +60,8 @@ fn waiting(task: Under, debug: &Debugged, owner: &Owner) -> Option<Wait> {
         waiter.number == task.number && task.number != debug.number && !record.has(Step::Done)
     })?;
     let task_owner = waiter.tracker.owner()?;
-    if task_owner.is_polling() {
+    // Two futures of a task that nobody tracks may be polled by turns.
+    if task_owner.is_polling() || record.object().is_part() {
         return None;
     }
     let wait = Wait {
@@ -72,7 +73,7 @@ fn waiting(task: Under, debug: &Debugged, owner: &Owner) -> Option<Wait> {
     };
     let (outer, inner) = (task_owner.leaves(), owner.leaves());
     let is_inner = |leaf: &Leaf| inner.iter().any(|inner| inner.is_same(leaf));
-    let by_time = |leaf: &&Leaf| leaf.since.to_bits();
+    let by_time = |leaf: &&Leaf| leaf.since.order();
     let Some(last) = outer
         .iter()
         .filter(|leaf| is_inner(leaf))
@@ -89,8 +90,10 @@ fn waiting(task: Under, debug: &Debugged, owner: &Owner) -> Option<Wait> {
     };
     let is_last = outer
         .iter()
-        .all(|leaf| is_inner(leaf) || leaf.since < last.since);
-    (is_last && last.poll == wait.task_poll).then_some(Wait {
+        .all(|leaf| is_inner(leaf) || leaf.since.order() < last.since.order());
+    // What it was woken for is gone, and may have been the last.
+    let is_certain = is_last && last.poll == wait.task_poll && task_owner.woken().is_none();
+    is_certain.then_some(Wait {
         stack: last.stack,
         ..wait
     })

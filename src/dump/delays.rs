@@ -5,7 +5,7 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
-use super::snapshot::Tracked;
+use super::snapshot::{State, Tracked};
 use crate::clock;
 use crate::delay::Delay;
 use crate::site::{self, Site};
@@ -34,10 +34,12 @@ pub(super) fn by_site(objects: &[Tracked], gone: bool) -> Vec<SiteDelay> {
     let sites = if gone { site::all() } else { Vec::new() };
     let key = |site: &Location<'static>| (site.file(), site.line(), site.column());
     let of_gone = |site: &&'static Site| Some((site.location(), site.delays().get()?));
-    let of_alive = |object: &Tracked| Some((object.site, object.delay?));
-    let gone = sites.iter().filter_map(of_gone);
+    let is_gone = |object: &Tracked| gone && object.state == State::FinishedUnread;
+    let of_alive =
+        |object: &Tracked| Some((object.site, object.delay.filter(|_| !is_gone(object))?));
+    let of_gone = sites.iter().filter_map(of_gone);
     let mut all: HashMap<_, SiteDelay> = HashMap::new();
-    for (site, delay) in gone.chain(objects.iter().filter_map(of_alive)) {
+    for (site, delay) in of_gone.chain(objects.iter().filter_map(of_alive)) {
         let new = || SiteDelay {
             site,
             delay: Delay::default(),

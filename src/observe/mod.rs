@@ -232,24 +232,27 @@ impl<R: Deref<Target = Record>> Polling<R> {
         };
         let is_task = !(record.object().is_part() || record.object() == Object::Io);
         let frame = Frame::enter(itself, is_task, debug.has_own_threshold());
+        // From here on it is ended, whatever happens.
+        let polling = Polling {
+            record,
+            span,
+            frame,
+            returned: false,
+        };
+        let Polling { record, frame, .. } = &polling;
         let (under, around) = (frame.under(itself, is_task), frame.around());
         if debug.under.number() != under.number {
-            moved(&record, debug, under, around);
+            moved(record, debug, under, around);
         }
         if is_task
             && let Some(owner) = debug.tracker.owner()
-            && let Some(woken) = owner.woken()
+            && let Some(woken) = owner.woken_exactly()
         {
             debug.delays.polled(frame.start(), woken);
         }
         debug.polled_in.store(around, Relaxed);
         debug.last_polled.store(frame.start());
-        Polling {
-            record,
-            span,
-            frame,
-            returned: false,
-        }
+        polling
     }
 
     /// It has ended with what was asked for, which may be what a span is entered by.

@@ -52,7 +52,7 @@ struct State<T> {
     tickets: u64,
     home: Option<Home>,
     /// That of its home, also when it is over.
-    runtime: Option<Id>,
+    runtime: Option<Handle>,
     /// Cleanups that come before this one: of what was dropped with the body of an
     /// `aclosing`, or with the stream.
     before: Vec<Errand>,
@@ -121,7 +121,7 @@ impl<T: Send + 'static> Cleanup<T> {
             handle,
         };
         let mut state = self.state();
-        state.runtime = Some(home.handle.id());
+        state.runtime = Some(home.handle.clone());
         let before = state.home.replace(home);
         drop(state);
         drop(before);
@@ -155,7 +155,7 @@ impl<T: Send + 'static> Cleanup<T> {
     }
 
     pub(super) fn runtime(&self) -> Option<Id> {
-        self.state().runtime
+        self.state().runtime.as_ref().map(Handle::id)
     }
 
     /// These come first.
@@ -375,6 +375,8 @@ impl<T: Send + 'static> Drop for Cleanup<T> {
             return;
         }
         let here = Handle::try_current().ok();
+        // It may be over, and what it has gathered is not.
+        let home = home.or_else(|| state.runtime.take());
         let Some(handle) = home.or_else(|| here.clone()) else {
             if let Some(record) = &record {
                 outside_runtime::lost(record);

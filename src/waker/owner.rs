@@ -10,7 +10,7 @@ use slab::Slab;
 use super::raw::{Held, Link};
 use super::slot::Slot;
 use super::sync::{Arc, AtomicU64, AtomicUsize, Mutex, MutexGuard};
-use super::wake::{Leaf, News, this_thread};
+use super::wake::{Leaf, News, SOME_THREAD, this_thread};
 use crate::clock::{AtomicTick, Tick};
 use crate::stack::Captured;
 
@@ -199,6 +199,12 @@ impl Owner {
         self.is_woken_since(self.polls()).then(at).flatten()
     }
 
+    /// The same, unless that is only known roughly.
+    #[inline]
+    pub(crate) fn woken_exactly(&self) -> Option<Tick> {
+        self.exact.then(|| self.woken()).flatten()
+    }
+
     /// Whether it was woken since this poll began.
     #[inline]
     fn is_woken_since(&self, poll: u64) -> bool {
@@ -337,10 +343,10 @@ impl Owner {
         }
     }
 
-    /// Whether this thread polls it now.
+    /// Whether this thread polls it now, for certain.
     #[inline]
     pub(super) fn is_polled_by(&self, thread: usize) -> bool {
-        self.polling.load(Relaxed) == thread
+        self.polling.load(Relaxed) == thread && thread != SOME_THREAD
     }
 }
 

@@ -90,6 +90,9 @@ impl Cloning {
     }
 }
 
+/// Stands for threads that cannot say which they are.
+pub(super) const SOME_THREAD: usize = 1;
+
 /// A number that no other living thread has; never 0.
 #[inline]
 pub(super) fn this_thread() -> usize {
@@ -101,5 +104,5 @@ pub(super) fn this_thread() -> usize {
 
     // Nothing is dropped with it, so it is there to the end of the thread.
     let address = PLACE.try_with(|place| std::ptr::from_ref(place).addr());
-    address.unwrap_or(1)
+    address.unwrap_or(SOME_THREAD)
 }

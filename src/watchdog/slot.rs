@@ -297,8 +297,13 @@ impl Slot {
         };
         let queued = self.owner().as_ref().and_then(Thread::queued);
         let queued = queued.map_or(Duration::ZERO, |now| now.saturating_sub(before));
+        let seen = at.elapsed();
+        // Of so little it cannot be told.
+        if seen < Duration::from_millis(20) {
+            return queued;
+        }
         // Before, it was as full as since, as far as anybody knows.
-        let share = queued.as_secs_f64() / at.elapsed().as_secs_f64().max(1e-9);
+        let share = queued.as_secs_f64() / seen.as_secs_f64();
         start.elapsed().mul_f64(share.min(1.0))
     }
 
