@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use debug_async::config::Config;
 use debug_async::dump::{State, Tracked};
 use debug_async::prelude::*;
+use debug_async::report::ReportKind;
 use debug_async::task::{self, JoinSet};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -289,6 +290,7 @@ fn combinators() {
 }
 
 #[test]
+#[cfg_attr(tokio_unstable, ignore = "tokio's hooks show the tasks of the clients")]
 fn sockets_and_clients() {
     in_debug(|run| {
         run.block_on(async { are_named(on_sockets().await).await });
@@ -386,6 +388,26 @@ async fn wait_long(tasks: &mut JoinSet<()>) {
     value.send(true).expect("they look");
 }
 
+/// Answers each command of a client with "OK".
+async fn serve_redis(listener: TcpListener) {
+    while let Ok((mut stream, _)) = listener.accept().await {
+        task::spawn(async move {
+            let mut commands = [0; 4096];
+            while let Ok(read @ 1..) = stream.read(&mut commands).await {
+                let count = commands[..read]
+                    .iter()
+                    .filter(|byte| **byte == b'*')
+                    .count();
+                let answers = "+OK\r\n".repeat(count);
+                if stream.write_all(answers.as_bytes()).await.is_err() {
+                    break;
+                }
+            }
+        })
+        .detach();
+    }
+}
+
 /// Does it again and again, each for a little while.
 async fn go_round(tasks: &mut JoinSet<()>) {
     let app = axum::Router::new().route("/", axum::routing::get(async || "here"));
@@ -403,12 +425,25 @@ async fn go_round(tasks: &mut JoinSet<()>) {
             .detach();
         }
     });
+    let redis = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let redis_url = format!("redis://{}/", redis.local_addr().expect("it is bound"));
+    let redis_client = redis::Client::open(redis_url).expect("a url");
+    let redis_server = task::spawn(serve_redis(redis));
+    let config = redis::AsyncConnectionConfig::new()
+        .set_connection_timeout(None)
+        .set_response_timeout(None);
+    let redis = redis_client.get_multiplexed_async_connection_with_config(&config);
+    // One for all, as each has a task that nobody tracks.
+    let redis = redis.await.expect("it answers");
     let client = reqwest::Client::new();
     let mut rounds = JoinSet::new();
     for _ in 0..MANY / 20 {
-        let (client, url) = (client.clone(), url.clone());
+        let (client, url, mut redis) = (client.clone(), url.clone(), redis.clone());
         rounds.spawn(async move {
             for _ in 0..20 {
+                let mut set = redis::cmd("SET");
+                let set = set.arg("key").arg(1).query_async::<String>(&mut redis);
+                assert_eq!(set.await.expect("it answers"), "OK");
                 let answer = client.get(&url).send().await.expect("it answers");
                 assert_eq!(answer.text().await.expect("a text"), "here");
                 let mut stream = TcpStream::connect(address).await.expect("it listens");
@@ -433,11 +468,13 @@ async fn go_round(tasks: &mut JoinSet<()>) {
         rounds.join_all().await;
         server.abort();
         echoes.abort();
-        let _ = tokio::join!(server, echoes);
+        redis_server.abort();
+        let _ = tokio::join!(server, echoes, redis_server);
     });
 }
 
 #[test]
+#[cfg_attr(tokio_unstable, ignore = "tokio's hooks show the tasks of the clients")]
 fn a_thousand_of_each_under_load() {
     in_debug(|run| {
         // The machine has more to do than it can.
@@ -459,6 +496,9 @@ fn a_thousand_of_each_under_load() {
         for load in loads {
             load.join().expect("no panic");
         }
-        run.expect(&[]);
+        let mut seen = run.finish();
+        // The clients have tasks of their own.
+        seen.retain(|seen| seen.kind != ReportKind::UntrackedTasks);
+        assert!(seen.is_empty(), "{seen:#?}");
     });
 }

@@ -7,7 +7,7 @@ use super::snapshot::{Leaf, Snapshot, State, Tracked};
 use crate::clock;
 use crate::delay::Delay;
 
-const HEADS: [&str; 10] = [
+const HEADS: [&str; 11] = [
     "id",
     "kind",
     "name",
@@ -16,6 +16,7 @@ const HEADS: [&str; 10] = [
     "busy",
     "late",
     "age",
+    "last poll",
     "waits at",
     "created at",
 ];
@@ -45,7 +46,7 @@ pub(super) fn untracked(untracked: Option<usize>, f: &mut fmt::Formatter<'_>) ->
 }
 
 fn table(objects: &[Tracked], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let rows: Vec<[String; 10]> = objects.iter().map(row).collect();
+    let rows: Vec<[String; 11]> = objects.iter().map(row).collect();
     let mut widths = HEADS.map(str::len);
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -60,7 +61,7 @@ fn table(objects: &[Tracked], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
-fn line(cells: &[&str; 10], widths: &[usize; 10], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn line(cells: &[&str; 11], widths: &[usize; 11], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let [id, rest @ .., last] = cells;
     write!(f, "{id:>width$}", width = widths[0])?;
     for (cell, width) in rest.iter().zip(&widths[1..]) {
@@ -69,7 +70,7 @@ fn line(cells: &[&str; 10], widths: &[usize; 10], f: &mut fmt::Formatter<'_>) ->
     write!(f, "  {last}")
 }
 
-fn row(object: &Tracked) -> [String; 10] {
+fn row(object: &Tracked) -> [String; 11] {
     [
         object.id.to_string(),
         object.kind.to_string(),
@@ -79,6 +80,9 @@ fn row(object: &Tracked) -> [String; 10] {
         clock::human(object.busy),
         object.delay.map_or_else(|| "-".to_owned(), late),
         clock::human(object.age),
+        object
+            .last_polled
+            .map_or_else(|| "-".to_owned(), clock::human),
         waits_at(object),
         object.site.to_string(),
     ]
