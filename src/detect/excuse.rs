@@ -257,7 +257,7 @@ mod tests {
             "call_once<(), tokio::runtime::blocking::task::{closure_env#0}<()>>",
             "/rustc/1/library/core/src/ops/function.rs",
         );
-        let registry = "/home/a/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f";
+        let registry = "/home/a/.cargo/registry/src/crates-1949cf8c6b5b557f";
         let task = format!("{registry}/tokio-1.54.1/src/runtime/task/mod.rs");
         let task = ("poll<app::block_in_place::{async_fn_env#0}>", &*task);
         assert_eq!(place(&[app, core, task]), Place::Poll);
