@@ -186,8 +186,9 @@ pub(crate) fn call<R>(record: &Record, call: impl FnOnce() -> R) -> R {
 }
 
 fn began(record: &Arc<Record>) {
-    // Of a task that is not wrapped, nobody here sees what it ends with.
-    if record.object().is_task() && record.object() != Object::UnwrappedTask {
+    // Of a task that is not wrapped nobody here sees what it ends with, but that its poll
+    // was long because a panic was being printed.
+    if record.object().is_task() {
         panics::watch();
     }
     if let Some(debug) = record.debug() {
