@@ -44,14 +44,6 @@ pub(crate) struct Delays {
 }
 
 impl Delays {
-    pub(crate) const fn new() -> Delays {
-        Delays {
-            polls: AtomicU64::new(0),
-            total: AtomicU64::new(0),
-            longest: AtomicU64::new(0),
-        }
-    }
-
     /// A poll begins for which it was woken then. Only whoever polls calls this, so loads
     /// and stores do.
     #[inline]

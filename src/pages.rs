@@ -1,5 +1,7 @@
 //! The pages of `docs/`, as modules that have nothing else in them.
 
+use crate::kind::with_names;
+
 #[doc = include_str!("../docs/from-asyncio.md")]
 pub mod from_asyncio {}
 
@@ -22,33 +24,4 @@ macro_rules! findings {
     };
 }
 
-findings! {
-    never_polled
-    unretrieved_error
-    unretrieved_panic
-    slow_poll
-    blocked
-    slow_drop
-    lost_waker
-    starved
-    busy
-    polled_after_completion
-    wrong_runtime
-    polled_by_two_tasks
-    span_across_await
-    abandoned
-    unjoined_results
-    dropped_midway
-    cancelled
-    large_future
-    stream_not_closed
-    cleanup_failed
-    outside_runtime
-    pending_at_shutdown
-    untracked_tasks
-    blocking_pool_full
-    shutdown_hang
-    unflushed_io
-    slow_io
-    summary
-}
+with_names!(findings);

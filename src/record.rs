@@ -527,7 +527,7 @@ impl Debugged {
             looked_at: AtomicU64::new(0),
             in_poll: AtomicBool::new(false),
             is_unread: AtomicBool::new(false),
-            delays: Delays::new(),
+            delays: Delays::default(),
             polls: AtomicU64::new(0),
             busy: AtomicU64::new(0),
             items: AtomicU64::new(0),

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use slab::Slab;
 
-use crate::record::{Debugged, Flag, Object, Record, Step};
+use crate::record::{Debugged, Flag, Object, Record, Step, Under};
 
 const SHARDS: usize = 32;
 
@@ -105,6 +105,15 @@ pub(crate) fn at(place: u64) -> Option<Arc<Record>> {
     let place = place.checked_sub(1)? as usize;
     let (key, index) = (place / SHARDS, place % SHARDS);
     shard(index).get(key).map(Arc::clone)
+}
+
+/// What stands for a task, while it is alive.
+pub(crate) fn under(under: Under) -> Option<Arc<Record>> {
+    let is_it = |record: &Arc<Record>| {
+        let debug = record.debug();
+        debug.is_some_and(|debug| debug.number == under.number)
+    };
+    at(under.place).filter(is_it)
 }
 
 /// Shows every living record to `look`, which runs under a lock and must only look at

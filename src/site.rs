@@ -140,7 +140,7 @@ fn intern(location: &'static Location<'static>) -> &'static Site {
             polled: AtomicBool::new(false),
             abandoned: AtomicI64::new(0),
             abandoned_told: AtomicU64::new(0),
-            delays: Delays::new(),
+            delays: Delays::default(),
             found: std::array::from_fn(|_| AtomicU64::new(0)),
             told: std::array::from_fn(|_| AtomicU64::new(0)),
         }))

@@ -219,6 +219,54 @@ fn hand_overs() {
     });
 }
 
+/// It is one task with one waker, though nobody tracks it.
+#[test]
+fn two_parts_of_one_task() {
+    silent(async || {
+        let stream = shared(numbers(Duration::from_millis(5)).boxed().tracked());
+        let task = tokio::spawn(async move {
+            let take = async || {
+                for _ in 0..20 {
+                    let _ = timeout(Duration::from_millis(3), next(&stream)).await;
+                }
+            };
+            tokio::join!(take().tracked(), take().tracked());
+        });
+        task.await.expect("no panic");
+    });
+}
+
+/// Who gave it away waits on something else, and was woken for that.
+#[test]
+fn a_hand_over_whose_giver_was_woken() {
+    silent(async || {
+        let (mut here, mut there) = (mpsc::channel(1), mpsc::channel(1));
+        let wake = Arc::new(Notify::new());
+        let wakes = Arc::clone(&wake);
+        let one = debug_async::spawn(async move {
+            let mut future = Box::pin(sleep(Duration::from_secs(3600)).tracked());
+            for _ in 0..50 {
+                assert!(futures::poll!(&mut future).is_pending());
+                here.0.try_send(future).expect("there is room");
+                wake.notified().await;
+                future = there.1.recv().await.expect("it sends");
+            }
+        });
+        let other = debug_async::spawn(async move {
+            while let Some(mut future) = here.1.recv().await {
+                // Before it polls: the other is to run after that.
+                wakes.notify_one();
+                assert!(futures::poll!(&mut future).is_pending());
+                if there.0.send(future).await.is_err() {
+                    break;
+                }
+            }
+        });
+        one.await.expect("no panic");
+        other.await.expect("no panic");
+    });
+}
+
 #[test]
 fn what_was_made_for_many() {
     silent(async || {

@@ -68,11 +68,7 @@ fn is_wanted(debug: &Debugged) -> bool {
 }
 
 fn make(record: &Record, debug: &Debugged, kind: ReportKind) -> Report {
-    let under = debug.under.load();
-    let task = registry::at(under.place).filter(|task| {
-        task.debug()
-            .is_some_and(|debug| debug.number == under.number)
-    });
+    let task = registry::under(debug.under.load());
     let is_aborted = |record: &Record| record.is(Flag::ABORTED);
     let why = if is_aborted(record) {
         ": it was aborted"

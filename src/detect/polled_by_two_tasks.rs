@@ -41,7 +41,7 @@ pub(crate) fn moved(record: &Record, debug: &Debugged, now: Under) {
     };
     let Some(wait) = again else {
         // To let go of what is looked at may run foreign code: not under the lock.
-        let wait = waiting(debug.under.load(), debug, owner);
+        let wait = waiting(debug.under.load(), owner);
         *waited() = wait.map_or(Waited::Nobody, |wait| Waited::Task(Box::new(wait)));
         return;
     };
@@ -54,14 +54,11 @@ pub(crate) fn moved(record: &Record, debug: &Debugged, now: Under) {
 }
 
 /// How this task waits on something that it polled last, if it certainly does.
-fn waiting(task: Under, debug: &Debugged, owner: &Owner) -> Option<Wait> {
-    let record = registry::at(task.place)?;
-    let waiter = record.debug().filter(|waiter| {
-        waiter.number == task.number && task.number != debug.number && !record.has(Step::Done)
-    })?;
-    let task_owner = waiter.tracker.owner()?;
-    // Two futures of a task that nobody tracks may be polled by turns.
-    if task_owner.is_polling() || record.object().is_part() {
+fn waiting(task: Under, owner: &Owner) -> Option<Wait> {
+    let record = registry::under(task)?;
+    let task_owner = record.debug()?.tracker.owner()?;
+    // Of a task that nobody tracks two parts may be polled by turns.
+    if record.object().is_part() || record.has(Step::Done) || task_owner.is_polling() {
         return None;
     }
     let wait = Wait {
@@ -104,7 +101,7 @@ fn keeps_both(wait: &Wait, now: Under, owner: &Owner) -> bool {
     if owner.leaves().iter().any(|leaf| leaf.poll <= wait.poll) {
         return true;
     }
-    let task = registry::at(now.place);
+    let task = registry::under(now);
     let task = task.as_ref().and_then(|task| task.debug());
     let task = task.and_then(|task| task.tracker.owner());
     let woken = task.and_then(|task| task.woken_after(wait.task_poll));
@@ -112,22 +109,12 @@ fn keeps_both(wait: &Wait, now: Under, owner: &Owner) -> bool {
 }
 
 fn make(record: &Record, debug: &Debugged, owner: &Owner, wait: &Wait, now: Under) -> Report {
-    let name = |under: Under| {
-        let task = registry::at(under.place)
-            .filter(|task| task.debug().is_some_and(|task| task.number == under.number));
-        task.map_or_else(
-            || "a task that is gone".to_owned(),
-            |task| {
-                if under.number == debug.number {
-                    "a task that is not tracked".to_owned()
-                } else {
-                    super::subject(&task)
-                }
-            },
-        )
+    let name = |under| match registry::under(under) {
+        Some(task) if task.object().is_part() => "a task that is not tracked".to_owned(),
+        Some(task) => super::subject(&task),
+        None => "a task that is gone".to_owned(),
     };
-    let other = debug.under.load();
-    let (one, other) = (name(now), name(other));
+    let (one, other) = (name(now), name(debug.under.load()));
     let message = format!(
         "{} is polled by two tasks: {other} polled it while {one} waited on it, which polls it \
          again now ({})",
@@ -139,12 +126,8 @@ fn make(record: &Record, debug: &Debugged, owner: &Owner, wait: &Wait, now: Unde
         .waits(format!("{one} waited in"), wait.stack)
         .help_with(HELP);
     let leaves = owner.leaves();
-    let last = leaves.iter().filter(|leaf| leaf.poll == owner.polls());
-    if let Some(stack) = last
-        .map(|leaf| leaf.stack)
-        .next()
-        .or_else(|| owner.woken_in())
-    {
+    let last = leaves.iter().find(|leaf| leaf.poll == owner.polls());
+    if let Some(stack) = last.map_or_else(|| owner.woken_in(), |leaf| Some(leaf.stack)) {
         report = report.waits(format!("{other} waited in"), stack);
     }
     report

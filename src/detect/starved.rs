@@ -136,8 +136,8 @@ impl<'a> Starved<'a> {
     fn find(record: &'a Record, debug: &Debugged, owner: &'a Owner) -> Option<Starved<'a>> {
         let woken = owner.woken()?.elapsed();
         let under = debug.under.load();
-        let task = registry::at(under.place)?;
-        let task_debug = task.debug().filter(|task| task.number == under.number)?;
+        let task = registry::under(under)?;
+        let task_debug = task.debug()?;
         if woken < LIMIT || under.number == debug.number || task.is(Flag::ABORTED) {
             return None;
         }

@@ -257,8 +257,8 @@ pub(crate) fn excuse(time: Duration) {
     watchdog::excuse(nanos);
 }
 
-/// The time since `start`, a little, that the poll in progress has spent for us. The watchdog does not hear of
-/// it: it would cost more to tell.
+/// The time since `start`, a little, that the poll in progress has spent for us. The
+/// watchdog does not hear of it: it would cost more to tell.
 pub(super) fn allow(start: Tick) {
     pass_on(start.nanos(), 0);
 }

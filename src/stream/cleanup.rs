@@ -50,9 +50,9 @@ struct State<T> {
     /// Those who wait for its end, by ticket.
     waiting: Vec<(u64, Waker)>,
     tickets: u64,
-    home: Option<Home>,
-    /// That of its home, also when it is over.
-    runtime: Option<Handle>,
+    /// The runtime that it belongs to, which knows of it till it is over.
+    home: Option<Handle>,
+    registration: Option<Registration>,
     /// Cleanups that come before this one: of what was dropped with the body of an
     /// `aclosing`, or with the stream.
     before: Vec<Errand>,
@@ -61,12 +61,6 @@ struct State<T> {
     /// Those of the `aclosing`s in the body of this one's, which closes them by itself,
     /// but for the shutdown.
     inner: Vec<Weak<dyn Open>>,
-}
-
-/// The runtime that it belongs to.
-struct Home {
-    handle: Handle,
-    _registration: Registration,
 }
 
 impl<T: Send + 'static> Cleanup<T> {
@@ -86,7 +80,7 @@ impl<T: Send + 'static> Cleanup<T> {
                 waiting: Vec::new(),
                 tickets: 0,
                 home: None,
-                runtime: None,
+                registration: None,
                 before: Vec::new(),
                 parts: Vec::new(),
                 inner: Vec::new(),
@@ -111,18 +105,16 @@ impl<T: Send + 'static> Cleanup<T> {
         let Ok(handle) = Handle::try_current() else {
             return;
         };
-        let is_known = |home: &Home| home.handle.id() == handle.id();
-        if self.state().home.as_ref().is_some_and(is_known) {
+        if self.runtime() == Some(handle.id()) {
             return;
         }
         let this = Arc::downgrade(self);
-        let home = Home {
-            _registration: open::register(handle.id(), this),
-            handle,
-        };
+        let registration = open::register(handle.id(), this);
         let mut state = self.state();
-        state.runtime = Some(home.handle.clone());
-        let before = state.home.replace(home);
+        let before = (
+            state.home.replace(handle),
+            state.registration.replace(registration),
+        );
         drop(state);
         drop(before);
     }
@@ -155,7 +147,7 @@ impl<T: Send + 'static> Cleanup<T> {
     }
 
     pub(super) fn runtime(&self) -> Option<Id> {
-        self.state().runtime.as_ref().map(Handle::id)
+        self.state().home.as_ref().map(Handle::id)
     }
 
     /// These come first.
@@ -179,10 +171,10 @@ impl<T: Send + 'static> Cleanup<T> {
         let mut state = self.state();
         state.output = output;
         let waiting = std::mem::take(&mut state.waiting);
-        let home = state.home.take();
+        let registration = state.registration.take();
         self.over.store(true, Relaxed);
         drop(state);
-        drop(home);
+        drop(registration);
         waiting.into_iter().for_each(|(_, waker)| waker.wake());
     }
 }
@@ -347,7 +339,8 @@ impl<T: Send + 'static> Drop for Cleanup<T> {
     fn drop(&mut self) {
         let record = self.record.take();
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let home = state.home.take().map(|home| home.handle);
+        drop(state.registration.take());
+        let home = state.home.take();
         let mut errands = std::mem::take(&mut state.before);
         let unfinished = state.future.take();
         let is_shut = *self.shut.get_mut();
@@ -375,8 +368,6 @@ impl<T: Send + 'static> Drop for Cleanup<T> {
             return;
         }
         let here = Handle::try_current().ok();
-        // It may be over, and what it has gathered is not.
-        let home = home.or_else(|| state.runtime.take());
         let Some(handle) = home.or_else(|| here.clone()) else {
             if let Some(record) = &record {
                 outside_runtime::lost(record);

@@ -31,8 +31,9 @@ pub(crate) struct Owner {
     polling: AtomicUsize,
     /// The poll since whose beginning it was last woken, in its own poll by the thread that
     /// polls it, and otherwise. A poll that begins makes them old, with nothing to reset,
-    /// so plain stores do: of two that race both say the same, or the older one is of a
-    /// wake that began before the last poll, and says so once more when it has passed.
+    /// so plain stores do: two that race both say the same, or the older one is of a wake
+    /// that began before the last poll. It may hide the newer one then, and `overlapped`
+    /// stands for both when it has passed.
     itself: AtomicU64,
     another: AtomicU64,
     /// The poll during or after which a wake ended that had begun before it.
