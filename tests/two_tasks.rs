@@ -227,7 +227,11 @@ fn two_parts_of_one_task() {
         let task = tokio::spawn(async move {
             let take = async || {
                 for _ in 0..20 {
-                    let _ = timeout(Duration::from_millis(3), next(&stream)).await;
+                    tokio::select! {
+                        biased;
+                        () = sleep(Duration::from_millis(3)) => {}
+                        _ = next(&stream) => {}
+                    }
                 }
             };
             tokio::join!(take().tracked(), take().tracked());
