@@ -100,9 +100,9 @@ pub(super) fn may_be(record: &Record, debug: &Debugged, interval: Duration) -> b
     ) {
         return false;
     }
-    let polls = debug.polls();
+    let polls = debug.polls() as u32;
     let before = debug.looked_at.swap(polls, Relaxed);
-    is_often(polls.saturating_sub(before), interval) && !record.is(Flag::ABORTED)
+    is_often(polls.wrapping_sub(before).into(), interval) && !record.is(Flag::ABORTED)
 }
 
 impl Suspects {

@@ -63,7 +63,7 @@ fn judge(record: &Record, debug: &Debugged, kind: ReportKind) -> bool {
 /// Asks the subscriber whether anybody wants to know what was cancelled.
 fn is_wanted(debug: &Debugged) -> bool {
     let ask = || tracing::enabled!(target: "debug_async::cancelled", Level::DEBUG);
-    let ask = AssertUnwindSafe(|| tracing::dispatcher::with_default(&debug.dispatch, ask));
+    let ask = AssertUnwindSafe(|| debug.context.enter(|_| ask()));
     catch_unwind(ask).unwrap_or(false)
 }
 

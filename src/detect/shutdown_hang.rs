@@ -9,9 +9,9 @@ use std::time::Duration;
 use super::{excuse, running};
 use crate::clock::{self, Instant};
 use crate::mode::{Mode, Scope};
-use crate::record::{Object, Record, Step};
+use crate::record::{Context, Object, Record, Step};
 use crate::registry;
-use crate::report::{self, Context, Report, ReportKind};
+use crate::report::{self, Report, ReportKind};
 
 /// It is told again when it has taken so many times as long.
 const AGAIN: u32 = 10;

@@ -281,7 +281,9 @@ impl Known {
             polls: debug.polls(),
             items: (record.object() == Object::Stream).then(|| debug.items()),
             #[cfg(feature = "io")]
-            io: debug.io.get().map(|counts| counts.get()),
+            io: debug
+                .seldom()
+                .and_then(|seldom| Some(seldom.io.get()?.get())),
             busy: debug.busy(),
             delay: debug.delays.get(),
             age: debug.age(),

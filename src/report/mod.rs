@@ -20,7 +20,6 @@
 //! # drop(report::take_hook());
 //! ```
 
-mod context;
 mod exit;
 mod fork;
 mod grace;
@@ -37,7 +36,6 @@ pub use self::wait::Wait;
 pub use crate::kind::ReportKind;
 pub use crate::stack::{Frame, Stack};
 
-pub(crate) use self::context::Context;
 pub(crate) use self::live::Live;
 pub(crate) use self::reporter::{
     Deferred, Until, defer, every, flush_all_at_end, flush_at_end, raise, raise_at, raise_once,
@@ -53,7 +51,7 @@ use tracing::Level;
 
 use crate::clock;
 use crate::mode::Scope;
-use crate::record::{Object, Record};
+use crate::record::{Context, Object, Record};
 use crate::site::Site;
 use crate::stack::Captured;
 
@@ -158,7 +156,7 @@ impl Report {
                 report.items = (record.object() == Object::Stream).then(|| debug.items());
                 report.age = Some(debug.age());
                 report.captured = debug.stack;
-                report.context = Context::of(debug);
+                report.context = debug.context.clone();
             }
             None if record.object().is_task() => report.task_id = tokio::task::try_id(),
             None => {}
