@@ -5,6 +5,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Duration;
 
+use once_cell::race::OnceBox;
 use slab::Slab;
 
 use super::raw::{Held, Link};
@@ -40,8 +41,6 @@ pub(crate) struct Owner {
     overlapped: AtomicU64,
     /// When it was first woken since the last poll began.
     woken_at: AtomicTick,
-    /// That is wanted exactly.
-    exact: bool,
     by_itself: AtomicU64,
     at_once: AtomicU64,
     by_another: AtomicU64,
@@ -53,7 +52,11 @@ enum Clones {
     /// The lock is held to put one in, to take one out and to copy them, never while a
     /// waker of anybody's is called.
     Listed(Mutex<Leaves>),
-    Counted(Counted),
+    Counted {
+        counted: Counted,
+        /// When it is woken is wanted exactly; where they are listed, it always is.
+        exact: bool,
+    },
 }
 
 struct Leaves {
@@ -65,13 +68,25 @@ struct Leaves {
     woken: (u64, Captured),
 }
 
-/// Those under the parent's waker in `slot`, and the number of those under others.
+/// Those under the parent's waker in `slot`, and those under others.
 struct Counted {
     slot: Slot,
-    elsewhere: AtomicUsize,
-    /// Where clones are counted while older ones occupy `slot`. Emptied with the
+    /// Seldom there.
+    elsewhere: OnceBox<Elsewhere>,
+}
+
+#[derive(Default)]
+struct Elsewhere {
+    clones: AtomicUsize,
+    /// Where clones are counted while older ones occupy the owner's slot. Emptied with the
     /// future, since a link holds its owner.
-    other: Mutex<Option<Held<Link>>>,
+    link: Mutex<Option<Held<Link>>>,
+}
+
+impl Counted {
+    fn elsewhere(&self) -> &Elsewhere {
+        self.elsewhere.get_or_init(Box::default)
+    }
 }
 
 impl Leaves {
@@ -114,11 +129,11 @@ impl Owner {
                 woken: (0, Captured::NONE),
             }))
         } else {
-            Clones::Counted(Counted {
+            let counted = Counted {
                 slot: Slot::new(),
-                elsewhere: AtomicUsize::new(0),
-                other: Mutex::new(None),
-            })
+                elsewhere: OnceBox::new(),
+            };
+            Clones::Counted { counted, exact }
         };
         Owner {
             polls: AtomicU64::new(0),
@@ -127,7 +142,6 @@ impl Owner {
             another: AtomicU64::new(NEVER),
             overlapped: AtomicU64::new(NEVER),
             woken_at: AtomicTick::new(),
-            exact,
             by_itself: AtomicU64::new(0),
             at_once: AtomicU64::new(0),
             by_another: AtomicU64::new(0),
@@ -155,7 +169,7 @@ impl Owner {
     fn list(&self) -> Option<MutexGuard<'_, Leaves>> {
         match &self.clones {
             Clones::Listed(leaves) => Some(lock(leaves)),
-            Clones::Counted(_) => None,
+            Clones::Counted { .. } => None,
         }
     }
 
@@ -164,7 +178,7 @@ impl Owner {
     fn counted(&self) -> Option<&Counted> {
         match &self.clones {
             Clones::Listed(_) => None,
-            Clones::Counted(counted) => Some(counted),
+            Clones::Counted { counted, .. } => Some(counted),
         }
     }
 
@@ -190,7 +204,11 @@ impl Owner {
     pub(crate) fn clones(&self) -> usize {
         match &self.clones {
             Clones::Listed(leaves) => lock(leaves).iter().count(),
-            Clones::Counted(counted) => counted.slot.clones() + counted.elsewhere.load(Acquire),
+            Clones::Counted { counted, .. } => {
+                let elsewhere = counted.elsewhere.get();
+                let elsewhere = elsewhere.map_or(0, |elsewhere| elsewhere.clones.load(Acquire));
+                counted.slot.clones() + elsewhere
+            }
         }
     }
 
@@ -203,7 +221,15 @@ impl Owner {
     /// The same, unless that is only known roughly.
     #[inline]
     pub(crate) fn woken_exactly(&self) -> Option<Tick> {
-        self.exact.then(|| self.woken()).flatten()
+        self.is_exact().then(|| self.woken()).flatten()
+    }
+
+    #[inline]
+    fn is_exact(&self) -> bool {
+        match self.clones {
+            Clones::Listed(_) => true,
+            Clones::Counted { exact, .. } => exact,
+        }
     }
 
     /// Whether it was woken since this poll began.
@@ -267,7 +293,7 @@ impl Owner {
         if woken.load(Relaxed) != poll {
             if !self.is_woken_since(poll) {
                 // Before the mark, so that who sees that sees this, or a later one.
-                self.woken_at.store(news.at(self.exact));
+                self.woken_at.store(news.at(self.is_exact()));
             }
             woken.store(poll, Release);
             // Of one poll few come here; that two meet is seldom, and costs one of a
@@ -330,16 +356,20 @@ impl Owner {
     }
 
     pub(super) fn elsewhere(&self) -> Option<&AtomicUsize> {
-        self.counted().map(|counted| &counted.elsewhere)
+        self.counted().map(|counted| &counted.elsewhere().clones)
     }
 
     pub(super) fn other(&self) -> Option<Arc<Link>> {
-        lock(&self.counted()?.other).as_deref().map(Arc::clone)
+        let elsewhere = self.counted()?.elsewhere.get()?;
+        lock(&elsewhere.link).as_deref().map(Arc::clone)
     }
 
     pub(super) fn set_other(&self, link: Option<Held<Link>>) {
-        if let Some(counted) = self.counted() {
-            let before = std::mem::replace(&mut *lock(&counted.other), link);
+        let Some(counted) = self.counted() else {
+            return;
+        };
+        if link.is_some() || counted.elsewhere.get().is_some() {
+            let before = std::mem::replace(&mut *lock(&counted.elsewhere().link), link);
             drop(before);
         }
     }
@@ -399,5 +429,16 @@ impl Drop for Polling<'_> {
     #[inline]
     fn drop(&mut self) {
         self.owner.polling.store(0, Release);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owner_is_small() {
+        // With the two counts of its `Arc` 152 bytes, for which malloc takes 160.
+        assert!(size_of::<Owner>() <= 136, "{}", size_of::<Owner>());
     }
 }
