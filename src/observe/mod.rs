@@ -89,6 +89,7 @@ impl Watch {
         };
         if let Some(debug) = record.debug() {
             let mut polling = Polling::begin(&**record, debug);
+            polling.begun(debug);
             if polling.frame.around() == 0 && record.object() == Object::Future {
                 let waker = cx.waker().data().addr();
                 if debug.waker.load(Relaxed) != waker {
@@ -139,7 +140,11 @@ impl Watch {
             .0
             .as_ref()
             .and_then(|record| Some((record, record.debug()?)));
-        let polling = debugged.map(|(record, debug)| Polling::begin(&**record, debug));
+        let polling = debugged.map(|(record, debug)| {
+            let polling = Polling::begin(&**record, debug);
+            polling.begun(debug);
+            polling
+        });
         let result = poll();
         if let Some(mut polling) = polling {
             polling.end_ready();
@@ -212,8 +217,9 @@ pub(crate) struct Polling<R: Deref<Target = Record>> {
 }
 
 impl<R: Deref<Target = Record>> Polling<R> {
-    /// A poll begins.
-    #[inline]
+    /// A poll begins. [`begun`](Polling::begun) is to be called next: in one the two would
+    /// move what is made, for which the processor waits till it is written.
+    #[inline(never)]
     pub(crate) fn begin(record: R, debug: &Debugged) -> Polling<R> {
         if record.has(Step::Done) {
             polled_after_completion::polled_again(&record);
@@ -227,21 +233,22 @@ impl<R: Deref<Target = Record>> Polling<R> {
             _ => span_across_await::current_span(),
         };
         debug.poll_begins();
-        let itself = Under {
-            number: debug.number,
-            place: registry::place(debug),
-        };
-        let is_task = !(record.object().is_part() || record.object() == Object::Io);
-        let frame = Frame::enter(itself, is_task, debug.has_own_threshold());
+        let (itself, is_task) = (itself(debug), is_task(&record));
         // From here on it is ended, whatever happens.
-        let polling = Polling {
+        Polling {
             record,
             span,
-            frame,
+            frame: Frame::enter(itself, is_task, debug.has_own_threshold()),
             returned: false,
-        };
-        let Polling { record, frame, .. } = &polling;
-        let (under, around) = (frame.under(itself, is_task), frame.around());
+        }
+    }
+
+    /// It has begun.
+    #[inline(never)]
+    pub(crate) fn begun(&self, debug: &Debugged) {
+        let Polling { record, frame, .. } = self;
+        let is_task = is_task(record);
+        let (under, around) = (frame.under(itself(debug), is_task), frame.around());
         if debug.under.number() != under.number {
             moved(record, debug, under, around);
         }
@@ -253,7 +260,6 @@ impl<R: Deref<Target = Record>> Polling<R> {
         }
         debug.polled_in.store(around, Relaxed);
         debug.last_polled.store(frame.start());
-        polling
     }
 
     /// It has ended with what was asked for, which may be what a span is entered by.
@@ -317,6 +323,19 @@ impl<R: Deref<Target = Record>> Drop for Polling<R> {
             }
         });
     }
+}
+
+#[inline]
+fn itself(debug: &Debugged) -> Under {
+    Under {
+        number: debug.number,
+        place: registry::place(debug),
+    }
+}
+
+#[inline]
+fn is_task(record: &Record) -> bool {
+    !(record.object().is_part() || record.object() == Object::Io)
 }
 
 /// Its first poll begins.

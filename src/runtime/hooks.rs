@@ -140,6 +140,7 @@ impl Tasks {
         };
         set_in_poll(&record, true);
         let polling = Polling::begin(Arc::clone(&record), debug);
+        polling.begun(debug);
         let id = task.id();
         let _ = POLLS.try_with(|polls| {
             polls.borrow_mut().push(Poll {
