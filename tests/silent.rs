@@ -24,6 +24,7 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use support::{everywhere, silent};
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 async fn one() -> u32 {
@@ -199,6 +200,20 @@ fn a_cache_hit() {
         for cached in [Some(1), Some(2), None, Some(3)] {
             lookup(cached).await;
         }
+    });
+}
+
+#[test]
+fn what_a_cancelled_token_does_not_run() {
+    silent(async || {
+        let token = CancellationToken::new();
+        token.cancel();
+        let run = token.run_until_cancelled(one());
+        assert_eq!(run.await, None);
+        let run = token.run_until_cancelled(async { 1 }.tracked());
+        assert_eq!(run.tracked().await, None);
+        let run = token.run_until_cancelled_owned(other().tracked());
+        assert_eq!(run.await, None);
     });
 }
 

@@ -16,6 +16,7 @@ use std::time::Duration;
 use debug_async::prelude::*;
 use debug_async::report::ReportKind;
 use debug_async::task::{self, JoinSet};
+use futures::future::abortable;
 use support::run::Flavor;
 use support::{Expected, block, everywhere, silent, site};
 use tokio::time::{sleep, timeout};
@@ -147,6 +148,31 @@ fn a_task_that_was_aborted_midway() {
         sleep(Duration::from_millis(5)).await;
         handle.abort();
         assert!(handle.await.is_err_and(|error| error.is_cancelled()));
+    });
+}
+
+#[test]
+fn a_task_that_the_abort_handle_of_futures_ended() {
+    silent(async || {
+        for by_macro in [false, true] {
+            let (task, handle) = abortable(pending::<()>());
+            drop(if by_macro {
+                debug_async::spawn!(task)
+            } else {
+                debug_async::spawn(task)
+            });
+            tokio::task::yield_now().await;
+            handle.abort();
+            let metrics = tokio::runtime::Handle::current().metrics();
+            while metrics.num_alive_tasks() > 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        let set = task::LocalSet::new();
+        let (task, handle) = abortable(pending::<()>());
+        handle.abort();
+        set.spawn_local(async { task.await });
+        set.await;
     });
 }
 

@@ -294,13 +294,23 @@ fn is_shared(dropped: &str) -> bool {
 fn is_of_a_combinator(frame: &Frame) -> bool {
     let function = frame.function.trim_start_matches(['<', '&']);
     let file = frame.file.as_deref().unwrap_or("");
-    COMBINATORS.iter().any(|(path, sources)| {
-        let (krate, inside) = sources.split_once('*').unwrap_or((sources, ""));
-        let in_sources = file
-            .find(krate)
-            .is_some_and(|at| file[at..].contains(inside));
-        function.starts_with(path) || in_sources
-    })
+    COMBINATORS
+        .iter()
+        .any(|(path, sources)| function.starts_with(path) || is_among(file, sources))
+}
+
+fn is_among(file: &str, sources: &str) -> bool {
+    let (krate, inside) = sources.split_once('*').unwrap_or((sources, ""));
+    let is_released = file
+        .find(krate)
+        .is_some_and(|at| file[at..].contains(inside));
+    // A copy that is not from a registry, as `cargo vendor` makes them, has no version.
+    let copy = krate
+        .rsplit_once('-')
+        .map(|(name, _)| [name, inside].concat());
+    let is_copied = copy
+        .is_some_and(|copy| file.contains(&copy) || file.starts_with(copy.trim_start_matches('/')));
+    is_released || is_copied
 }
 
 #[cfg(test)]
@@ -361,6 +371,13 @@ mod tests {
             "release_task<F>",
             Some("/registry/src/x/futures-util-0.3.34/src/stream/a.rs")
         ));
+        for copy in [
+            "/app/vendor/tokio-util/src/sync/a.rs",
+            "tokio-util/src/a.rs",
+        ] {
+            assert!(of("{async_fn#0}<F>", Some(copy)), "{copy}");
+        }
+        assert!(!of("send<F>", Some("/app/vendor/my-tokio-util/src/a.rs")));
         assert!(!of(
             "send<F>",
             Some("/registry/src/x/tokio-1.54.1/src/sync/mpsc/chan.rs")

@@ -93,7 +93,7 @@ pub(super) fn returned<T, P: Probe<T>>(record: &Arc<Record>, output: &T, expecte
 /// A task has returned an error.
 pub(super) fn failed<T, P: Probe<T>>(record: &Arc<Record>, output: &T, expected: bool) {
     record.take(Step::Done);
-    if expected {
+    if expected || was_aborted::<T>() {
         record.set(Flag::EXPECTED);
         return;
     }
@@ -104,6 +104,12 @@ pub(super) fn failed<T, P: Probe<T>>(record: &Arc<Record>, output: &T, expected:
     let text = if lost || kept { P::text(output) } else { None };
     let type_name = name::error_type(type_name::<T>());
     unretrieved::failed(record, End::Error { type_name, text });
+}
+
+/// Whether all that the error says is that somebody has aborted what was running: that
+/// of `Abortable`, of futures.
+fn was_aborted<T>() -> bool {
+    type_name::<T>().ends_with(", futures_util::abortable::Aborted>")
 }
 
 /// A task has panicked.
