@@ -349,7 +349,11 @@ pub(super) fn begin_drop(record: &Arc<Record>, said: Said) {
         unpolled: None,
         said,
     };
-    let _ = DROPS.try_with(|drops| drops.borrow_mut().push(dropping));
+    let noted = DROPS.try_with(|drops| drops.borrow_mut().push(dropping));
+    if noted.is_err() {
+        // This thread's locals are being destroyed: each drop stands for itself.
+        set(around);
+    }
 }
 
 /// The object of `record` is gone.
