@@ -19,6 +19,12 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
+/// So much later; for what is as good as never, in a year.
+pub(crate) fn after(time: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    now() + time.min(YEAR)
+}
+
 /// A point in time, cheap to take. One word, and never zero, so that a place for
 /// one can be an atomic that says "none".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -241,6 +247,25 @@ mod tests {
         // The two clocks agree within a fifth, whatever the machine is doing.
         assert!(start.elapsed() >= Duration::from_micros(1_600));
         assert!(early.elapsed() >= late.elapsed());
+    }
+
+    #[test]
+    fn a_counter_that_goes_back_has_counted_nothing() {
+        prepare();
+        while COUNTER.get().is_none() {
+            std::thread::yield_now();
+        }
+        // As on another processor, or after the machine was moved.
+        let (now, ahead) = (tick(), Tick::new(tick().to_bits() + (1 << 40)));
+        assert_eq!(ahead.elapsed(), Duration::ZERO);
+        assert_eq!(now.counted_since(ahead), Some(0));
+        assert!(ahead.is_since(now) && !now.is_since(ahead));
+    }
+
+    #[test]
+    fn never_is_far_away() {
+        let year = after(Duration::MAX).saturating_duration_since(now());
+        assert!(year > Duration::from_secs(300 * 24 * 60 * 60), "{year:?}");
     }
 
     #[test]

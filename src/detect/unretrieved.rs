@@ -28,7 +28,7 @@ pub(crate) fn failed(record: &Arc<Record>, end: End) {
     let (kind, scope) = (kind_of(record), record.scope());
     report::defer(kind, None, &scope, || Deferred {
         report: make(record, kind, None, true),
-        due: clock::now() + scope.settings().unretrieved_after,
+        due: clock::after(scope.settings().unretrieved_after),
         until: Until::End,
         stands: Box::new(move || !unwanted(&kept) && kept.set(Flag::REPORTED)),
     });

@@ -525,6 +525,48 @@ mod tests {
         assert!((6_100..=6_500).contains(&after), "{after}");
     }
 
+    /// As after a suspended machine: an hour between two looks, in which nobody ran.
+    #[test]
+    fn a_worker_whose_clock_leaps_starts_over() {
+        const HOUR: Duration = Duration::from_secs(3_600);
+        for had in [waiting, computing] {
+            let mut worker = Worker::new(Duration::ZERO, active(0));
+            let mut look = |now: Duration, leapt: bool| {
+                if leapt {
+                    worker.start_over(now);
+                }
+                let at = now.as_millis() as u64 % 3_600_000;
+                let waits = had(0) == had(10);
+                let thread = Asked {
+                    had: had(at),
+                    waits,
+                };
+                worker.look(now, active(0), &thread, LIMITS, CERTAIN)
+            };
+            for at in (0..100u32).step_by(10) {
+                assert_eq!(look(at * MS, false), Look::Nothing, "{at}");
+            }
+            assert_eq!(look(HOUR, true), Look::Nothing);
+            assert_eq!(look(HOUR + 50 * MS, false), Look::Nothing);
+            // What it goes on with is its own.
+            assert_ne!(look(HOUR + 1_000 * MS, false), Look::Nothing);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_is_no_time_that_passed() {
+        let mut worker = Worker::new(2_000 * MS, active(0));
+        for at in (0..2_000).step_by(10) {
+            let thread = Asked {
+                had: waiting(at),
+                waits: true,
+            };
+            let now = Duration::from_millis(2_000 - at);
+            let look = worker.look(now, active(0), &thread, LIMITS, CERTAIN);
+            assert_eq!(look, Look::Nothing, "{at}");
+        }
+    }
+
     #[test]
     fn a_worker_that_parks_or_comes_around_is_not() {
         let parked = |_| Reading {

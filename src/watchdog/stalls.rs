@@ -110,5 +110,9 @@ mod tests {
         assert_eq!(excess(ms(30), ms(12), ms(0)), None);
         assert_eq!(excess(ms(500), ms(12), ms(0)), Some(ms(488)));
         assert_eq!(excess(ms(500), ms(12), ms(470)), None);
+        // The machine was suspended, or its clock leapt; the wait for a processor may be
+        // said to be more than all that passed.
+        assert_eq!(excess(ms(3_600_000), ms(12), ms(3)), Some(ms(3_599_985)));
+        assert_eq!(excess(ms(500), ms(12), Duration::MAX - ms(12)), None);
     }
 }
