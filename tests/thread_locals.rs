@@ -170,7 +170,9 @@ fn a_spawn_runs() {
             }
             drop(task);
             let again = told.clone();
-            handle.spawn_blocking(move || told.send("a closure")).detach();
+            handle
+                .spawn_blocking(move || told.send("a closure"))
+                .detach();
             let remote = async move { again.send("a future") };
             debug_async::runtime::run_threadsafe(&handle, remote).detach();
             debug_async::flush();

@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::collections::VecDeque;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -52,6 +53,8 @@ struct State {
     in_user_code: Option<Instant>,
     /// It has been said that a hook or a subscriber blocks.
     said_blocked: bool,
+    /// It was in vain to print: nobody reads it.
+    cannot_print: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -81,6 +84,7 @@ impl State {
             watches: Vec::new(),
             in_user_code: None,
             said_blocked: false,
+            cannot_print: false,
         }
     }
 
@@ -257,7 +261,7 @@ pub(super) fn flush(until: Until, scope: Option<u64>) {
         }
         if asked_at.elapsed() > LIMIT {
             drop(state);
-            notice::to_stderr(SLOW);
+            in_time(|| notice::to_stderr(SLOW));
             return;
         }
         let waited = DONE.wait_timeout(state, Duration::from_millis(100));
@@ -269,25 +273,51 @@ pub(super) fn flush(until: Until, scope: Option<u64>) {
 /// will tell what is still in the queue, so it is printed.
 fn print_the_rest(mut state: MutexGuard<'_, State>, until: Until) {
     let say = !std::mem::replace(&mut state.said_blocked, true);
-    let everything = [Flush { until, scope: None }];
-    let pending = match until {
-        Until::End => state.grace().take(clock::now(), &everything),
-        Until::Grace => Vec::new(),
-    };
+    if state.cannot_print || !say && until == Until::Grace {
+        return;
+    }
     drop(state);
-    if say {
-        notice::to_stderr(BLOCKED);
-    }
-    if until == Until::End {
-        pending
-            .into_iter()
-            .for_each(|pending| survive(|| judge(pending)));
-        let rest = std::mem::take(&mut self::state().queue);
-        for mut report in rest {
-            report.resolve();
-            sink::print(&report);
+    let is_done = in_time(move || {
+        if say {
+            notice::to_stderr(BLOCKED);
         }
+        if until == Until::End {
+            print_all();
+        }
+    });
+    if !is_done {
+        self::state().cannot_print = true;
     }
+}
+
+fn print_all() {
+    let everything = [Flush {
+        until: Until::End,
+        scope: None,
+    }];
+    let pending = state().grace().take(clock::now(), &everything);
+    for pending in pending {
+        survive(|| judge(pending));
+    }
+    let rest = std::mem::take(&mut state().queue);
+    for mut report in rest {
+        report.resolve();
+        sink::print(&report);
+    }
+}
+
+/// Does what blocks where nobody reads what is printed. False: it still does.
+fn in_time(print: impl FnOnce() + Send + 'static) -> bool {
+    let (ends, is_over) = mpsc::channel::<()>();
+    let print = move || {
+        silence_this_thread();
+        survive(print);
+        drop(ends);
+    };
+    let thread = std::thread::Builder::new().name("debug-async-print".into());
+    // Without the thread nothing is printed: it might be for ever.
+    thread.spawn(print).is_ok()
+        && is_over.recv_timeout(USER_LIMIT) != Err(RecvTimeoutError::Timeout)
 }
 
 const BLOCKED: &str = "WARN debug_async: a report hook or a subscriber blocks; the reports that \
