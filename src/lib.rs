@@ -161,6 +161,9 @@ mod delay;
 mod detect;
 pub mod dump;
 pub mod future;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod ids;
 #[cfg(feature = "io")]
 pub mod io;

@@ -44,8 +44,13 @@ pub(crate) fn of_future(type_name: &str, line: u32) -> String {
     let cleaned = clean(type_name);
     match cleaned.strip_suffix(BLOCK) {
         Some(function) => format!("async block in {function}, line {line}"),
-        None => cleaned.replace(BLOCK, ""),
+        None => without_blocks(&cleaned),
     }
+}
+
+/// Where the line is that of something else, a block is named by its function alone.
+fn without_blocks(cleaned: &str) -> String {
+    cleaned.replace(BLOCK, "")
 }
 
 /// The name of a stream of type `type_name`, created at `line`. A library's stream over
@@ -61,7 +66,7 @@ pub(crate) fn of_stream(type_name: &str, line: u32) -> String {
         [_, body] if outer == "AsyncStream" => of_future(body, line),
         _ if is_library(head) => match closure_in(&plain) {
             Some(function) => format!("{outer} in {function}"),
-            None => clean(&plain),
+            None => without_blocks(&clean(&plain)),
         },
         _ => of_future(type_name, line),
     }
@@ -85,7 +90,7 @@ pub(crate) fn of_closure(type_name: &str, line: u32) -> String {
             let function = without_lifetimes(strip_closures(function));
             format!("closure in {function}, line {line}")
         }
-        None => clean(type_name),
+        None => without_blocks(&clean(type_name)),
     }
 }
 
@@ -100,10 +105,11 @@ pub(crate) fn error_type(type_name: &str) -> String {
     let arguments = type_name
         .strip_prefix(RESULT)
         .and_then(|rest| rest.strip_suffix('>'));
-    match arguments.map(split_arguments).as_deref() {
+    let error = match arguments.map(split_arguments).as_deref() {
         Some([_, error]) => clean(error),
         _ => clean(type_name),
-    }
+    };
+    without_blocks(&error)
 }
 
 /// How `type_name` begins for a `Result`, whatever alias it was written by.
@@ -324,5 +330,18 @@ mod tests {
             error_type("core::result::Result<fn(u8) -> u8, app::Lost>"),
             "app::Lost"
         );
+    }
+
+    #[test]
+    fn what_stands_for_a_block_is_not_shown() {
+        let block = "app::f::{{closure}}::{{closure}}";
+        assert_eq!(
+            of_closure(&format!("app::Call<{block}>"), 7),
+            "app::Call<app::f>"
+        );
+        let lost = format!("core::result::Result<u8, app::Lost<{block}>>");
+        assert_eq!(error_type(&lost), "app::Lost<app::f>");
+        let stream = "tokio_stream::Iter<tokio::f::{{closure}}::{{closure}}>";
+        assert_eq!(of_stream(stream, 7), "Iter<f>");
     }
 }

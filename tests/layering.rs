@@ -33,6 +33,7 @@ const LAYERS: &[&str] = &[
     "stream",    // streams, whose cleanup may become a task,
     "runtime",   // runtimes
     "pages",     // what docs/ has
+    "fuzzing",   // what must hold of anything that is read
     "prelude",   // names for users
     "__private", // names for macros
 ];

@@ -23,6 +23,8 @@
 mod args;
 mod body;
 mod entry;
+#[cfg(test)]
+mod fuzzing;
 mod item_fn;
 mod krate;
 mod tracked;

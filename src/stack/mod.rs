@@ -12,6 +12,8 @@
 
 mod awaits;
 mod capture;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod intern;
 mod print;
 mod resolve;

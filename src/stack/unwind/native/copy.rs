@@ -12,7 +12,7 @@ use super::rules::Cache;
 use crate::stack::intern::{self, Captured};
 
 /// A stack deeper than this is cut at its outer end.
-const DEPTH: usize = 256;
+pub(super) const DEPTH: usize = 256;
 
 /// A thread as it was at one moment: its registers, and its stack from the inner
 /// end on, as far as it was copied.
@@ -66,7 +66,12 @@ impl Walker {
     }
 
     /// Fills in the addresses, and tells whether the last is the outermost.
-    fn attempt(&mut self, copied: &Copied<'_>, addresses: &mut [usize], depth: &mut usize) -> bool {
+    pub(super) fn attempt(
+        &mut self,
+        copied: &Copied<'_>,
+        addresses: &mut [usize],
+        depth: &mut usize,
+    ) -> bool {
         let pc = copied.registers.pc;
         let Some(place) = addresses.get_mut(*depth) else {
             return false;
@@ -122,33 +127,8 @@ fn has_code(modules: &mut Arc<Modules>, address: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{bounds, registers};
+    use super::super::damage::Sound;
     use super::*;
-
-    /// This thread's registers and words, from here to the end of its stack.
-    #[inline(never)]
-    fn copy_of_this_thread() -> (Registers, Vec<u64>, Vec<usize>) {
-        let here = registers::here();
-        let end = bounds::of_this_thread().expect("it is known").end;
-        let words = (here.sp..end).step_by(8).map(|address| {
-            #[allow(unsafe_code)]
-            // SAFETY: the word is on this thread's stack, above this function.
-            unsafe {
-                std::ptr::with_exposed_provenance::<u64>(address as usize).read_volatile()
-            }
-        });
-        let words = words.collect();
-        let registers = Registers {
-            pc: here.pc,
-            sp: here.sp,
-            fp: here.fp,
-            // Of use in the innermost frame only, which has called since.
-            lr: 0,
-        };
-        let mut present = [0; DEPTH];
-        let depth = fast::walk(&mut present).expect("this stack is the thread's own");
-        (registers, words, present[..depth].to_vec())
-    }
 
     fn walk(registers: Registers, words: &[u64]) -> (Vec<usize>, bool) {
         let mut addresses = [0; DEPTH];
@@ -163,7 +143,11 @@ mod tests {
 
     #[test]
     fn a_copy_is_walked_as_the_stack_is() {
-        let (registers, words, present) = copy_of_this_thread();
+        let Sound {
+            registers,
+            words,
+            present,
+        } = Sound::of_this_thread();
         let (copied, is_whole) = walk(registers, &words);
         assert!(is_whole);
         assert_eq!(copied[0], registers.pc as usize + 1);
@@ -180,7 +164,11 @@ mod tests {
 
     #[test]
     fn code_of_nobody_ends_the_stack() {
-        let (mut registers, words, _) = copy_of_this_thread();
+        let Sound {
+            mut registers,
+            words,
+            ..
+        } = Sound::of_this_thread();
         registers.pc = 0x1000;
         assert_eq!(walk(registers, &words), (vec![0x1001], false));
         registers.pc = u64::MAX;
@@ -189,7 +177,11 @@ mod tests {
 
     #[test]
     fn a_copy_full_of_nonsense_is_walked_to_some_end() {
-        let (registers, words, present) = copy_of_this_thread();
+        let Sound {
+            registers,
+            words,
+            present,
+        } = Sound::of_this_thread();
         // Numbers of Marsaglia's xorshift, so that a failure can be had again.
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         let mut random = move |below: u64| {

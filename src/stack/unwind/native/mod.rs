@@ -11,6 +11,8 @@
 
 mod bounds;
 mod copy;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod damage;
 mod fast;
 mod last;
 mod modules;
