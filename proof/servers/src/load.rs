@@ -14,6 +14,9 @@ pub(crate) const TARGET: &str = "load";
 /// How long the load is on before the bug shows itself.
 const BEFORE_BUG: Duration = Duration::from_secs(2);
 
+/// How often the program is looked at, in seconds.
+const DUMP_EVERY: u64 = 60;
+
 /// No request may take longer. Far beyond what any does here, if it is not lost.
 const LOST: Duration = Duration::from_secs(30);
 
@@ -105,7 +108,7 @@ impl Load {
         for number in 0..clients {
             running.spawn(client(number));
         }
-        let counts = debug_async::spawn!(name = "counts", self.clone().say_counts());
+        let watch = debug_async::spawn!(self.clone().watch());
         if self.0.has_bug {
             tokio::time::sleep(BEFORE_BUG).await;
             bug.await;
@@ -113,15 +116,23 @@ impl Load {
         while let Some(ended) = running.join_next().await {
             ended.expect("a client does not panic");
         }
-        counts.abort();
+        watch.abort();
         self.say(true);
     }
 
-    async fn say_counts(self) {
+    async fn watch(self) {
         let mut seconds = tokio::time::interval(Duration::from_secs(1));
-        loop {
+        for second in 0_u64.. {
             seconds.tick().await;
             self.say(false);
+            if second % DUMP_EVERY == 1 {
+                // As somebody does who looks at where everything waits. It loads symbols,
+                // and so is early: what they take is no growth.
+                let dump = || debug_async::dump().to_string();
+                let dump = debug_async::task::spawn_blocking(dump).await;
+                let dump = dump.expect("it does not panic");
+                assert!(dump.contains("visit"), "the clients are in it: {dump}");
+            }
         }
     }
 
