@@ -140,15 +140,13 @@ impl Watch {
             .0
             .as_ref()
             .and_then(|record| Some((record, record.debug()?)));
-        let polling = debugged.map(|(record, debug)| {
-            let polling = Polling::begin(&**record, debug);
-            polling.begun(debug);
-            polling
-        });
+        let Some((record, debug)) = debugged else {
+            return poll();
+        };
+        let mut polling = Polling::begin(&**record, debug);
+        polling.begun(debug);
         let result = poll();
-        if let Some(mut polling) = polling {
-            polling.end_ready();
-        }
+        polling.end_ready();
         result
     }
 
