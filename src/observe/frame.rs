@@ -192,6 +192,7 @@ impl Frame {
     }
 
     /// The number of the thing in whose poll this one is; zero: none.
+    #[inline]
     pub(super) fn around(&self) -> u64 {
         self.around.number
     }
