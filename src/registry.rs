@@ -73,10 +73,9 @@ pub(crate) fn leave(record: &Record) {
 
 /// The result of a task was taken, or its handle is gone.
 pub(crate) fn let_go(record: &Record) {
+    let Some(debug) = record.debug() else { return };
     fence(SeqCst);
-    if let Some(debug) = record.debug()
-        && debug.is_unread.load(SeqCst)
-    {
+    if debug.is_unread.load(SeqCst) {
         remove(debug);
     }
 }
