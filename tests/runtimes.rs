@@ -263,6 +263,27 @@ fn tasks_left_that_were_never_polled_make_it_a_warning() {
 }
 
 #[test]
+fn a_task_spawned_at_the_very_end_is_no_warning_where_others_of_its_site_were_polled() {
+    child!(|| {
+        for debug in [true, false] {
+            let mut builder = Builder::new_current_thread();
+            let runtime = builder.debug(debug).build().expect("it can be built");
+            let spawn = || drop(debug_async::spawn!(waits()));
+            runtime.block_on(async {
+                spawn();
+                tokio::task::yield_now().await;
+                spawn();
+            });
+            drop(runtime);
+            let summary = Expected::new(ReportKind::PendingAtShutdown).level(Level::INFO);
+            reported(&[summary
+                .says("2 tasks were still pending")
+                .says("1 never polled")]);
+        }
+    });
+}
+
+#[test]
 fn each_way_to_end_a_runtime_gives_the_summary() {
     child!(|| {
         let ends: [fn(Runtime); 3] = [drop, Runtime::shutdown_background, |runtime| {

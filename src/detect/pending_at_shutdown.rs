@@ -24,8 +24,10 @@ struct Left {
     name: String,
     tasks: u64,
     unpolled: u64,
-    /// Nobody wrapped them, so nobody saw whether they were aborted.
-    unwrapped: bool,
+    /// None of the site was ever polled. (One that is spawned in the last poll of main
+    /// is not, however well all is; nor may be one that nobody wrapped, of which nobody
+    /// saw whether it was aborted.)
+    forgotten: bool,
     oldest: Duration,
     polls: u64,
     /// Where one of them waits: the leaf that is waited on for longest, and how long.
@@ -98,7 +100,7 @@ impl Summary {
         let key = (location.file(), location.line(), location.column());
         let left = self.sites.entry(key).or_insert_with(|| Left {
             name: super::subject(record),
-            unwrapped: record.object() == Object::UnwrappedTask,
+            forgotten: record.object() != Object::UnwrappedTask && !record.site().polled(),
             ..Left::default()
         });
         left.tasks += 1;
@@ -130,8 +132,7 @@ impl Summary {
             return;
         }
         let kind = ReportKind::PendingAtShutdown;
-        let forgotten = |left: &Left| left.unpolled > 0 && !left.unwrapped;
-        let level = if self.sites.values().any(forgotten) {
+        let level = if self.sites.values().any(|left| left.forgotten) {
             Level::WARN
         } else {
             kind.level()
@@ -195,7 +196,7 @@ impl Left {
             unpolled,
             oldest,
             polls,
-            unwrapped: _,
+            forgotten: _,
             waits: _,
         } = self;
         let times = if *tasks == 1 {
