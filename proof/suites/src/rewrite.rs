@@ -5,6 +5,7 @@ use std::ops::{Range, RangeInclusive};
 
 use anyhow::Result;
 use proc_macro2::Span;
+use serde::{Deserialize, Serialize};
 use syn::parse::{ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
@@ -22,7 +23,7 @@ pub struct Edit {
     pub function: RangeInclusive<usize>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 pub enum What {
     /// `#[tracked]` on an `async fn`.
     Function,

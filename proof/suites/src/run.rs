@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(400);
 /// How often what failed is tried again.
 const TRIES: usize = 3;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 pub enum Arm {
     Bare,
     Off,
@@ -48,7 +48,7 @@ impl Arm {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Verdict {
     Passed,
     /// It failed, and passed when it was run again by itself.
@@ -59,8 +59,8 @@ pub enum Verdict {
     Ignored,
 }
 
-/// By the target and the name.
-pub type Verdicts = BTreeMap<(String, String), Verdict>;
+/// By the target and the name, with a space between.
+pub type Verdicts = BTreeMap<String, Verdict>;
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Report {
@@ -81,7 +81,7 @@ impl Report {
 }
 
 /// What one arm of one suite came to.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub struct Outcome {
     pub verdicts: Verdicts,
     pub reports: Vec<Report>,
@@ -133,9 +133,10 @@ pub fn run(
             }
             Some(_) => {}
         }
+        let target = &binary.target;
         let all = verdicts
             .into_iter()
-            .map(|(name, verdict)| ((binary.target.clone(), name), verdict));
+            .map(|(name, verdict)| (format!("{target} {name}"), verdict));
         outcome.verdicts.extend(all);
     }
     for line in fs::read_to_string(&reports).unwrap_or_default().lines() {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use cargo_metadata::MetadataCommand;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml_edit::{DocumentMut, Item, value};
 use walkdir::WalkDir;
 
@@ -15,7 +15,7 @@ struct File {
 }
 
 /// One package of which the tests are run.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Suite {
     pub name: String,
     pub version: String,
@@ -32,7 +32,7 @@ pub struct Suite {
     pub without: Vec<Without>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Without {
     /// The name of a test target.
     pub target: String,

@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use serde::{Deserialize, Serialize};
+
 use crate::judged::{self, Judged};
 use crate::rewrite::What;
 use crate::run::{Arm, Outcome, Report, Verdict};
 use crate::suites::Suite;
 
 /// What became of one suite.
+#[derive(Deserialize, Serialize)]
 pub struct Row {
     pub suite: Suite,
     pub edits: BTreeMap<What, (usize, usize)>,
@@ -16,18 +19,18 @@ pub struct Row {
 }
 
 impl Row {
-    fn verdict(&self, arm: Arm, test: &(String, String)) -> Option<Verdict> {
+    fn verdict(&self, arm: Arm, test: &str) -> Option<Verdict> {
         let (_, outcome) = self.outcomes.iter().find(|(of, _)| *of == arm)?;
         outcome.verdicts.get(test).copied()
     }
 
     /// The tests that some arm failed, with the arms.
-    fn failures(&self) -> BTreeMap<&(String, String), Vec<Arm>> {
+    fn failures(&self) -> BTreeMap<&str, Vec<Arm>> {
         let mut failures: BTreeMap<_, Vec<Arm>> = BTreeMap::new();
         for (arm, outcome) in &self.outcomes {
             for (test, verdict) in &outcome.verdicts {
                 if *verdict == Verdict::Failed {
-                    failures.entry(test).or_default().push(*arm);
+                    failures.entry(&test[..]).or_default().push(*arm);
                 }
             }
         }
@@ -35,11 +38,11 @@ impl Row {
     }
 
     /// The tests that ran bare and have no verdict in an arm of ours, or the other way.
-    fn lost(&self) -> BTreeSet<&(String, String)> {
+    fn lost(&self) -> BTreeSet<&str> {
         let all = self
             .outcomes
             .iter()
-            .flat_map(|(_, outcome)| outcome.verdicts.keys());
+            .flat_map(|(_, outcome)| outcome.verdicts.keys().map(String::as_str));
         all.filter(|test| {
             self.outcomes
                 .iter()
@@ -141,7 +144,8 @@ fn failures(row: &Row, judged: &Judged, page: &mut String) -> bool {
     let suite = &row.suite.name;
     let mut good = true;
     let mut lines = Vec::new();
-    for ((target, test), arms) in row.failures() {
+    for (test, arms) in row.failures() {
+        let (target, test) = test.split_once(' ').unwrap_or(("", test));
         let names: Vec<&str> = arms.iter().map(|arm| arm.name()).collect();
         let why = judged
             .failure(suite, target, test)
@@ -153,7 +157,8 @@ fn failures(row: &Row, judged: &Judged, page: &mut String) -> bool {
             names.join(", ")
         ));
     }
-    for (target, test) in row.lost() {
+    for test in row.lost() {
+        let (target, test) = test.split_once(' ').unwrap_or(("", test));
         let why = judged
             .failure(suite, target, test)
             .map(|judged| judged.why.trim().replace('\n', " "));
