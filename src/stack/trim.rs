@@ -150,7 +150,9 @@ fn is_library_file(file: &str) -> bool {
     if !file.ends_with(".rs") {
         return true;
     }
+    // The second is where the standard library has its own dependencies.
     file.starts_with("/rustc/")
+        || file.starts_with("/rust/deps/")
         || [
             "/registry/src/",
             "/.rustup/toolchains/",
@@ -228,6 +230,25 @@ mod tests {
         let stack = trim(frames, StackMode::Full);
         assert_eq!(names(&stack).len(), 5);
         assert_eq!(stack.hidden(), 0);
+    }
+
+    #[test]
+    fn what_the_standard_library_depends_on_is_not_the_user_s() {
+        let frames = vec![
+            frame(
+                "addr2line::Context::from_dwarf",
+                Some("/rust/deps/addr2line-0.25.1/src/lib.rs"),
+            ),
+            frame(
+                "std::backtrace::Backtrace::create",
+                Some("/rustc/abc/library/std/src/backtrace.rs"),
+            ),
+            frame("app::work", Some("/home/u/app/src/main.rs")),
+        ];
+        let seen = trim_live(frames, StackMode::Short, false);
+        assert_eq!(names(&seen.stack), ["app::work"]);
+        let called = seen.called.as_deref();
+        assert_eq!(called, Some("std::backtrace::Backtrace::create"));
     }
 
     #[test]
