@@ -365,6 +365,30 @@ fn every_name_of_tokio_is_here() {
     assert!(missing.is_empty(), "{missing:#?}");
 }
 
+/// What `tokio::runtime` has under `--cfg tokio_unstable` only, and what is not here
+/// with it.
+const UNSTABLE_RUNTIME: &[&str] = &["UnhandledPanic", "RngSeed", "TaskMeta", "dump", "Dump"];
+
+#[test]
+fn every_name_of_tokio_s_runtime_is_here() {
+    let theirs = parse(&tokio().join("runtime/mod.rs")).items;
+    let functions = items(&theirs).into_iter().filter_map(|item| match item {
+        Item::Fn(item) if is_public(&item.vis) => Some(item.sig.ident.to_string()),
+        _ => None,
+    });
+    let theirs: BTreeSet<String> = names(&theirs, "").into_keys().chain(functions).collect();
+    for known in ["Builder", "worker_index", "RuntimeMetrics"] {
+        assert!(theirs.contains(known), "{theirs:?}");
+    }
+    let ours = names(&parse(&here().join("../runtime/mod.rs")).items, "");
+    let is_unstable = |name: &str| UNSTABLE_RUNTIME.contains(&name) || name.contains("Histogram");
+    let missing: Vec<&String> = theirs
+        .iter()
+        .filter(|name| !ours.contains_key(*name) && !is_unstable(name))
+        .collect();
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
 #[test]
 fn what_is_wrapped_is_used_as_tokio_s() {
     let tokio = tokio();

@@ -34,4 +34,7 @@ pub use self::threadsafe::{Panic, RemoteError, RemoteHandle, run_threadsafe};
 #[doc(no_inline)]
 pub use tokio::runtime::TaskMeta;
 #[doc(no_inline)]
-pub use tokio::runtime::{Id, LocalOptions, RuntimeFlavor, RuntimeMetrics, TryCurrentError};
+pub use tokio::runtime::{
+    Id, LocalOptions, RuntimeFlavor, RuntimeMetrics, TryCurrentError, is_rt_shutdown_err,
+    worker_index,
+};
