@@ -167,7 +167,15 @@ pub fn replace(package: &Path, copy: &Path, ours: &Path) -> Result<()> {
         }
     }
     let shim: DocumentMut = fs::read_to_string(ours.join("tokio/Cargo.toml"))?.parse()?;
-    document["dependencies"] = shim["dependencies"].clone();
+    // The tests use what tokio itself depends on.
+    if let Some(dependencies) = document["dependencies"].as_table_like_mut() {
+        for (_, dependency) in dependencies.iter_mut() {
+            dependency.as_table_like_mut().map(|dependency| dependency.remove("optional"));
+        }
+    }
+    for name in ["debug_async", "real"] {
+        document["dependencies"][name] = shim["dependencies"][name].clone();
+    }
     document["dependencies"]["debug_async"]["path"] =
         value(ours.join("support").display().to_string());
     if let Some(targets) = document.get_mut("target").and_then(Item::as_table_like_mut) {
