@@ -4,6 +4,9 @@
 //! place. Ours notes it and calls the hook that was there before, so that the
 //! message appears as it did, once. A hook that the program sets later replaces
 //! ours, and then reports say the message without the place.
+//!
+//! With `panic = "abort"` the hook is the last thing that runs: what there is to tell by
+//! then is told in it.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -14,6 +17,7 @@ use crate::clock::{self, Tick};
 use crate::config::StackMode;
 use crate::mode::{self, Mode, Scope};
 use crate::record::End;
+use crate::report;
 use crate::stack::{self, Captured};
 
 struct Last {
@@ -41,6 +45,10 @@ pub(crate) fn watch() {
         let start = clock::tick();
         before(info);
         let _ = PRINTED.try_with(|printed| printed.set(Some((clock::tick(), start.elapsed()))));
+        // Then no exit follows, where it would be done.
+        if cfg!(panic = "abort") {
+            report::flush_all_at_end();
+        }
     }));
 }
 
