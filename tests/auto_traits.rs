@@ -11,10 +11,10 @@ use std::rc::Rc;
 use debug_async::config::{Config, ConfigError, Deny, Signal, StackMode, Var};
 use debug_async::future::{Expected, TrackedFuture};
 use debug_async::io::{IoCounts, TrackedIo};
-use debug_async::report::{Frame, Hook, Report, ReportKind, Stack};
+use debug_async::report::{Doing, Frame, Hook, Report, ReportKind, Stack, Wait};
 #[cfg(feature = "stream")]
 use debug_async::stream::{Aclosing, Close, ClosingStream, TrackedStream};
-use debug_async::{runtime, task};
+use debug_async::{dump, runtime, task};
 
 /// Whether a type has a trait, at compile time: the inherent constant wins where
 /// its bound holds.
@@ -151,7 +151,9 @@ fn a_stream_is_as_what_it_wraps() {
 fn plain_data_has_all_of_them() {
     all! {
         Config, ConfigError, Deny, Signal, StackMode, Var, ReportKind, Frame, Stack,
-        IoCounts,
+        IoCounts, Doing, Wait,
+        dump::Snapshot, dump::Tracked, dump::Kind, dump::State, dump::Leaf, dump::AwaitStack,
+        dump::SiteDelay, dump::Delay, dump::Tree<'static>,
         runtime::Snapshot, runtime::Worker, runtime::WorkerState,
     }
 }
@@ -162,4 +164,58 @@ fn a_report_and_a_hook_go_to_another_thread() {
     assert!(send && sync, "a hook may share it with threads of its own");
     let [send, sync, ..] = traits!(Hook);
     assert!(send && sync);
+}
+
+#[cfg(all(tokio_unstable, feature = "tracing"))]
+#[test]
+fn the_builders_of_tasks_are_as_tokio_s() {
+    alike! {
+        task::Builder<'static> = tokio::task::Builder<'static>;
+        task::join_set::Builder<'static, u8> = tokio::task::join_set::Builder<'static, u8>;
+        task::join_set::Builder<'static, Rc<u8>> = tokio::task::join_set::Builder<'static, Rc<u8>>;
+    }
+}
+
+/// None is left out: every public type of a public module is asked for above.
+#[test]
+fn all_public_types_are_here() {
+    // Names for macros, and for `fuzz/`.
+    const HIDDEN: [&str; 3] = ["__private.rs", "outcome.rs", "fuzzing.rs"];
+    fn visit(directory: &std::path::Path, missing: &mut Vec<String>) {
+        for entry in std::fs::read_dir(directory).expect("a directory of sources") {
+            let path = entry.expect("a source").path();
+            if path.is_dir() {
+                visit(&path, missing);
+                continue;
+            }
+            if HIDDEN.iter().any(|hidden| path.ends_with(hidden)) {
+                continue;
+            }
+            let source = std::fs::read_to_string(&path).expect("a source");
+            for line in source.lines().map(str::trim_start) {
+                let rest = ["pub struct ", "pub enum ", "pub union ", "pub type "]
+                    .iter()
+                    .find_map(|begin| line.strip_prefix(begin));
+                let Some(rest) = rest else { continue };
+                let end = rest
+                    .find(|c: char| !c.is_alphanumeric())
+                    .unwrap_or(rest.len());
+                let name = &rest[..end];
+                let asked = include_str!("auto_traits.rs");
+                let asks = |line: &str| {
+                    line.contains(&format!("{name}<"))
+                        || line.contains(&format!("{name},"))
+                        || line.contains(&format!("{name} ="))
+                        || line.contains(&format!("!({name})"))
+                };
+                if !asked.lines().any(asks) {
+                    missing.push(format!("{name} in {}", path.display()));
+                }
+            }
+        }
+    }
+    let mut missing = Vec::new();
+    let sources = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    visit(&sources, &mut missing);
+    assert!(missing.is_empty(), "{missing:#?}");
 }
