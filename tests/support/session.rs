@@ -197,7 +197,8 @@ pub(crate) fn normal_line(line: &str) -> String {
         }
         rest = &number[if is_time { unit_ends } else { digits }..];
     }
-    normal + rest
+    // The count is as it is when the report is handed on: a busy machine has found more.
+    (normal + rest).replace(" (<n> times so far)", "")
 }
 
 /// The kind of a report, and what follows it in its first line.
