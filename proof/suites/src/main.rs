@@ -139,8 +139,8 @@ fn main() -> Result<ExitCode> {
     let judged = judged::read(&here.join("judged.toml"))?;
     let (page, is_good) = table::page(&rows, &judged, &versions(&ours)?);
     fs::write(here.join("../RESULTS.md"), &page)?;
-    if !is_good {
-        println!("there is something that nobody has judged");
+    if !is_good || rows.len() < suites.len() {
+        println!("there is something that nobody has judged, or that has not been run");
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)

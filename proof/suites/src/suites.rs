@@ -170,7 +170,9 @@ pub fn replace(package: &Path, copy: &Path, ours: &Path) -> Result<()> {
     // The tests use what tokio itself depends on.
     if let Some(dependencies) = document["dependencies"].as_table_like_mut() {
         for (_, dependency) in dependencies.iter_mut() {
-            dependency.as_table_like_mut().map(|dependency| dependency.remove("optional"));
+            dependency
+                .as_table_like_mut()
+                .map(|dependency| dependency.remove("optional"));
         }
     }
     for name in ["debug_async", "real"] {
