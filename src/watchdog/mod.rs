@@ -10,7 +10,7 @@
 //! workers   doing it for the workers of a runtime, whatever they run
 //! sampling  having the sampler ready, or doing without
 //! sampler   taking the stack of another thread
-//! stalls    times in which the process stood still
+//! stalls    times in which the process stood still, or was not looked at
 //! thread    the thread that does it
 //! ```
 //!
@@ -62,7 +62,8 @@ pub(crate) fn excuse(nanos: u64) {
 }
 
 /// For how long this thread has waited for a processor, in the poll that began then and
-/// was slow. It is not known of the time before the watchdog saw that it might be.
+/// was slow. It is not known of the time before the watchdog saw that it might be; if it
+/// did not for want of a processor, as long as it did not.
 pub(crate) fn queued_since(start: Tick) -> Duration {
     slot::mine_if_any().map_or(Duration::ZERO, |slot| slot.queued_since(start))
 }

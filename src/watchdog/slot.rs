@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Orderin
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::Taken;
 use super::sampler::Thread;
+use super::{Taken, stalls};
 use crate::clock::{self, AtomicTick, Tick};
 use crate::report::Live;
 
@@ -293,14 +293,15 @@ impl Slot {
     pub(super) fn queued_since(&self, start: Tick) -> Duration {
         let levels = [&self.innermost, &self.outermost].into_iter();
         let Some((at, before)) = levels.filter_map(|level| level.noted_of(start)).next() else {
-            return Duration::ZERO;
+            // What kept the watchdog may have kept this thread.
+            return stalls::unseen_since(start);
         };
         let queued = self.owner().as_ref().and_then(Thread::queued);
         let queued = queued.map_or(Duration::ZERO, |now| now.saturating_sub(before));
         let seen = at.elapsed();
         // Of so little it cannot be told.
         if seen < Duration::from_millis(20) {
-            return queued;
+            return queued.max(stalls::unseen_since(start));
         }
         // Before, it was as full as since, as far as anybody knows.
         let share = queued.as_secs_f64() / seen.as_secs_f64();

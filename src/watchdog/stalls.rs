@@ -2,7 +2,8 @@
 //! suspended. Polls are not to blame.
 //!
 //! The watchdog sleeps for known times. If it wakes late, and not because it had to
-//! wait for a processor, then the process stood still.
+//! wait for a processor, then the process stood still. If it had to wait for one, so may
+//! have all others: what went on meanwhile is not known.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Release};
@@ -20,6 +21,8 @@ const KEPT: usize = 16;
 struct Stall {
     ended: Tick,
     lasted: Duration,
+    /// It was the watchdog that stood still, for want of a processor as a rule.
+    unseen: bool,
 }
 
 static STALLS: Mutex<VecDeque<Stall>> = Mutex::new(VecDeque::new());
@@ -28,6 +31,8 @@ static STALLS: Mutex<VecDeque<Stall>> = Mutex::new(VecDeque::new());
 static ASLEEP_SINCE: AtomicU64 = AtomicU64::new(0);
 /// For how long it meant to, in nanoseconds.
 static MEANT: AtomicU64 = AtomicU64::new(0);
+/// When it last woke; zero: it is asleep, or there is none.
+static AWAKE_SINCE: AtomicU64 = AtomicU64::new(0);
 
 fn stalls() -> MutexGuard<'static, VecDeque<Stall>> {
     STALLS.lock().unwrap_or_else(PoisonError::into_inner)
@@ -40,8 +45,30 @@ fn excess(slept: Duration, meant: Duration, queued: Duration) -> Option<Duration
     (excess >= LATE).then_some(excess)
 }
 
+/// The same, and whether it was for want of a processor.
+fn late(
+    slept: Duration,
+    meant: Duration,
+    queued: impl FnOnce() -> Duration,
+) -> Option<(Duration, bool)> {
+    let late = excess(slept, meant, Duration::ZERO)?;
+    Some(match excess(slept, meant, queued()) {
+        Some(stood_still) => (stood_still, false),
+        None => (late, true),
+    })
+}
+
+/// How much of a time that began `age` ago was in one that `ended` so long ago.
+fn overlap(age: Duration, ended: Duration, lasted: Duration) -> Duration {
+    lasted.min(age.saturating_sub(ended))
+}
+
 /// The watchdog is about to sleep.
 pub(super) fn about_to_sleep(meant: Duration) {
+    if let Some(lasted) = at_work() {
+        keep(lasted, true);
+    }
+    AWAKE_SINCE.store(0, Release);
     MEANT.store(meant.as_nanos() as u64, Release);
     ASLEEP_SINCE.store(clock::tick().to_bits(), Release);
 }
@@ -49,22 +76,33 @@ pub(super) fn about_to_sleep(meant: Duration) {
 /// It woke. `queued`: asks for how long it has waited for a processor meanwhile. True:
 /// the process has stood still.
 pub(super) fn woke(queued: impl FnOnce() -> Duration) -> bool {
-    let stall = asleep().and_then(|(slept, meant)| {
-        excess(slept, meant, Duration::ZERO)?;
-        excess(slept, meant, queued())
-    });
-    let mut stalls = stalls();
-    if let Some(lasted) = stall {
-        if stalls.len() == KEPT {
-            stalls.pop_front();
-        }
-        stalls.push_back(Stall {
-            ended: clock::tick(),
-            lasted,
-        });
+    let late = asleep().and_then(|(slept, meant)| late(slept, meant, queued));
+    if let Some((lasted, unseen)) = late {
+        keep(lasted, unseen);
     }
-    stop();
-    stall.is_some()
+    ASLEEP_SINCE.store(0, Release);
+    AWAKE_SINCE.store(clock::tick().to_bits(), Release);
+    late.is_some_and(|(_, unseen)| !unseen)
+}
+
+/// One that ends now.
+fn keep(lasted: Duration, unseen: bool) {
+    let mut stalls = stalls();
+    if stalls.len() == KEPT {
+        stalls.pop_front();
+    }
+    stalls.push_back(Stall {
+        ended: clock::tick(),
+        lasted,
+        unseen,
+    });
+}
+
+/// For how long the watchdog has been at one look, which takes microseconds, if by enough
+/// to tell: it has no processor, or waits for an answer.
+fn at_work() -> Option<Duration> {
+    let looks = Tick::from_bits(AWAKE_SINCE.load(Acquire))?.elapsed();
+    (looks >= LATE).then_some(looks)
 }
 
 /// For how long the watchdog has been asleep, and for how long it meant to be.
@@ -91,13 +129,27 @@ pub(crate) fn since(start: Tick) -> Duration {
 pub(super) fn known_since(start: Tick) -> Duration {
     let age = start.elapsed();
     let stalls = stalls();
-    let since = stalls.iter().filter(|stall| stall.ended.elapsed() <= age);
+    let stalls = stalls.iter().filter(|stall| !stall.unseen);
+    let since = stalls.filter(|stall| stall.ended.elapsed() <= age);
     since.map(|stall| stall.lasted).sum()
 }
 
-/// Nobody sleeps any more.
+/// For how long since then the watchdog did not look, although it should have. That it
+/// should by now counts as well.
+pub(super) fn unseen_since(start: Tick) -> Duration {
+    let age = start.elapsed();
+    let is_late = asleep().and_then(|(slept, meant)| excess(slept, meant, Duration::ZERO));
+    let now = is_late.or_else(at_work).unwrap_or_default();
+    let stalls = stalls();
+    let unseen = stalls.iter().filter(|stall| stall.unseen);
+    let each = unseen.map(|stall| overlap(age, stall.ended.elapsed(), stall.lasted));
+    now.min(age) + each.sum::<Duration>()
+}
+
+/// There is no watchdog any more.
 pub(super) fn stop() {
     ASLEEP_SINCE.store(0, Release);
+    AWAKE_SINCE.store(0, Release);
 }
 
 #[cfg(test)]
@@ -114,5 +166,21 @@ mod tests {
         // said to be more than all that passed.
         assert_eq!(excess(ms(3_600_000), ms(12), ms(3)), Some(ms(3_599_985)));
         assert_eq!(excess(ms(500), ms(12), Duration::MAX - ms(12)), None);
+    }
+
+    #[test]
+    fn a_sleep_that_was_late_for_want_of_a_processor_says_nothing_of_the_process() {
+        let ms = Duration::from_millis;
+        assert_eq!(late(ms(30), ms(12), || unreachable!()), None);
+        assert_eq!(late(ms(500), ms(12), || ms(470)), Some((ms(488), true)));
+        assert_eq!(late(ms(500), ms(12), || ms(88)), Some((ms(400), false)));
+    }
+
+    #[test]
+    fn what_was_over_before_it_began_is_not_in_it() {
+        let ms = Duration::from_millis;
+        assert_eq!(overlap(ms(128), ms(5), ms(70)), ms(70));
+        assert_eq!(overlap(ms(128), ms(5), ms(400)), ms(123));
+        assert_eq!(overlap(ms(128), ms(200), ms(70)), ms(0));
     }
 }
