@@ -1,6 +1,7 @@
 //! Whether a run is as it should be.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -11,6 +12,9 @@ use crate::programs::Program;
 pub(super) const HEAD: &str = "\
 | program | run | time | requests | answered | hung up | reports | told below `WARN` | MiB warm | half | end | most of 2nd half |
 |---|---|---|---|---|---|---|---|---|---|---|---|";
+
+/// From when on a run is long enough to see memory grow.
+const LONG: Duration = Duration::from_secs(120);
 
 /// How many of the wrong answers are shown.
 const SHOWN: usize = 10;
@@ -60,7 +64,9 @@ pub(super) fn judge(run: &Run, ended: &Ended) -> anyhow::Result<Judged> {
     wrong.extend(missing.iter().map(|mark| format!("not found: {mark:?}")));
 
     let figures = ended.memory.figures();
-    if let Some(figures) = figures.filter(|_| !run.has_bug)
+    // A short run is all warm-up.
+    let is_long = run.time >= LONG;
+    if let Some(figures) = figures.filter(|_| is_long && !run.has_bug)
         && figures.most > figures.bound()
     {
         let (most, bound) = (figures.most, figures.bound());
