@@ -102,7 +102,7 @@ impl App {
 }
 
 impl App {
-    async fn is_over(self) {
+    async fn over(self) {
         let mut is_over = self.0.is_over.clone();
         // Whoever tells it is gone, or has.
         let _ = is_over.wait_for(|over| *over).await;
@@ -155,7 +155,7 @@ async fn events(State(app): State<App>) -> Sse<impl Stream<Item = Result<Event, 
     let changes = changes.map(|id| Event::default().event("change").data(id.to_string()));
     let every = tokio::time::interval(Duration::from_millis(20));
     let ticks = IntervalStream::new(every).map(|_| Event::default().event("tick").data("-"));
-    let events = stream::select(changes, ticks).take_until(Box::pin(app.is_over()));
+    let events = stream::select(changes, ticks).take_until(Box::pin(app.over()));
     let events = events.map(Ok);
     Sse::new(events).keep_alive(KeepAlive::default())
 }
@@ -254,7 +254,7 @@ fn routes(app: App) -> Router {
 /// Looks at the size of it now and then, until the end.
 async fn sweep(app: App) {
     let mut seconds = tokio::time::interval(Duration::from_secs(1));
-    let mut is_over = pin!(app.clone().is_over());
+    let mut is_over = pin!(app.clone().over());
     loop {
         tokio::select! {
             _ = seconds.tick() => {
@@ -280,7 +280,7 @@ pub(super) async fn run(load: Load) -> anyhow::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let sweeper = debug_async::spawn!(sweep(app.clone()));
-    let is_over = app.clone().is_over();
+    let is_over = app.clone().over();
     let server = axum::serve(listener, routes(app)).with_graceful_shutdown(is_over);
     let server = debug_async::spawn!(name = "server", server.into_future());
 
@@ -296,7 +296,7 @@ pub(super) async fn run(load: Load) -> anyhow::Result<()> {
 fn expect_the_panic() {
     let said = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        if info.payload_as_str() != Some("on purpose") {
+        if info.payload().downcast_ref() != Some(&"on purpose") {
             said(info);
         }
     }));
