@@ -703,7 +703,9 @@ fn the_table_has_a_line_for_each() {
             waiting("b").await;
             let dump = debug_async::dump();
             let table = dump.to_string();
-            let lines: Vec<&str> = table.lines().collect();
+            // What is polled late follows, on a machine that is busy.
+            let late = |line: &&str| line.starts_with("polled late");
+            let lines: Vec<&str> = table.lines().take_while(|line| !late(line)).collect();
             assert_eq!(lines.len(), 1 + 3, "{table}");
             for head in [
                 "id",
