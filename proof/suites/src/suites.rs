@@ -27,6 +27,9 @@ pub struct Suite {
     /// It is tokio itself: its tests are run against the names that are ours.
     #[serde(default)]
     pub is_tokio: bool,
+    /// It is run, and in the page, only where it is asked for by its name.
+    #[serde(default)]
+    pub only_by_name: bool,
     /// Test targets and tests that cannot run at all.
     #[serde(default)]
     pub without: Vec<Without>,
