@@ -61,6 +61,13 @@ fn waiting(task: Under, owner: &Owner) -> Option<Wait> {
     if record.object().is_part() || record.has(Step::Done) || task_owner.is_polling() {
         return None;
     }
+    let wait = rests_on(task, task_owner, owner)?;
+    // If it was polled meanwhile, what was seen is partly of before and partly of now.
+    (task_owner.polls() == wait.task_poll).then_some(wait)
+}
+
+/// The same of a task that is not being polled.
+fn rests_on(task: Under, task_owner: &Owner, owner: &Owner) -> Option<Wait> {
     let wait = Wait {
         task: task.number,
         task_poll: task_owner.polls(),
