@@ -163,8 +163,6 @@ struct Defined {
     /// The signature, if it is a function; and of each public method.
     methods: BTreeMap<String, Signature>,
     traits: BTreeSet<String>,
-    /// It dereferences to tokio's.
-    derefs: bool,
 }
 
 /// Where `name` is defined: `stem` is the file's, where several have that name.
@@ -209,7 +207,6 @@ fn read(items: &[Item], name: &str) -> Defined {
             Item::Impl(item) if last(&item.self_ty) == name => match &item.trait_ {
                 Some((_, path, _)) => {
                     let path = path.segments.last().expect("a name");
-                    found.derefs |= path.ident == "Deref";
                     found.traits.insert(path.ident.to_string());
                 }
                 None => {
@@ -317,10 +314,6 @@ const INWARD: &[&str] = &[
 fn compare(what: &str, theirs: &Defined, ours: &Defined) -> Vec<String> {
     let mut wrong = Vec::new();
     for (name, sig) in &theirs.methods {
-        let by_deref = || {
-            let receiver = sig.inputs.first().map(text);
-            ours.derefs && receiver.as_deref() == Some("& self")
-        };
         match ours.methods.get(name) {
             Some(own) if normal(own, what) == normal(sig, what) => {}
             Some(own) => wrong.push(format!(
@@ -328,7 +321,6 @@ fn compare(what: &str, theirs: &Defined, ours: &Defined) -> Vec<String> {
                 normal(own, what),
                 normal(sig, what)
             )),
-            None if by_deref() => {}
             None => wrong.push(format!("{what}: there is no {name}")),
         }
     }
@@ -440,14 +432,12 @@ fn what_differs_is_seen() {
          impl Clone for A {}
          impl A {
              pub fn same<F>(self, f: F) -> crate::io::Result<B> where F: Future, F: Send {}
-             pub fn by_deref(&self) {}
              pub fn other<F: Send>(&self, f: F) {}
              pub(crate) fn inward(&self) {}
          }",
     );
     let ours = file(
-        "impl Deref for A { type Target = tokio::A; }
-         impl A {
+        "impl A {
              pub fn same<Fut: Send + Future>(self, future: Fut) -> io::Result<B> {}
              pub fn other<F>(&self, f: F) {}
          }",

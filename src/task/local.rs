@@ -77,6 +77,24 @@ impl LocalSet {
         JoinHandle::new::<ByType>(self.inner.spawn_local(task), record)
     }
 
+    /// See [`tokio::task::LocalSet::enter`].
+    pub fn enter(&self) -> tokio::task::LocalEnterGuard {
+        self.inner.enter()
+    }
+
+    /// See [`tokio::task::LocalSet::id`].
+    pub fn id(&self) -> tokio::runtime::Id {
+        self.inner.id()
+    }
+
+    /// See [`tokio::task::LocalSet::run_until`].
+    pub async fn run_until<F>(&self, future: F) -> F::Output
+    where
+        F: Future,
+    {
+        self.inner.run_until(future).await
+    }
+
     /// See [`tokio::task::LocalSet::block_on`]. What it runs obeys the switch of
     /// that runtime.
     #[track_caller]
