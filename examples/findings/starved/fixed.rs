@@ -12,7 +12,7 @@ async fn deposit(account: Account) {
 
 async fn audit(account: Account) {
     let _balance = account.lock().await;
-    sleep(Duration::from_millis(300)).await;
+    sleep(Duration::from_secs(1)).await;
 }
 
 async fn run(account: Account) {
