@@ -66,12 +66,12 @@ fn a_handler_of_the_program_keeps_its_signals_and_gets_none_of_ours() {
         for signal in [libc::SIGURG, libc::SIGUSR1, libc::SIGRTMIN() + 3] {
             let before = handle(signal, function, flags);
             let mut sampler = sampler(signal);
-            let worker = Worker::new(places::sleep, || {});
+            let worker = Worker::new(places::take_a_nap, || {});
             let start = count.load(SeqCst);
             for round in 1..=10 {
                 kill(&worker.thread, signal);
                 wait_for(count, start + round);
-                worker.sample_in(&mut sampler, "places::sleep");
+                worker.sample_in(&mut sampler, "take_a_nap");
             }
             assert_eq!(count.load(SeqCst), start + 10);
             drop(sampler);
@@ -110,8 +110,8 @@ fn a_handler_over_ours_ends_sampling() {
     // Not one that the others use: it is not taken from a program again.
     let signal = libc::SIGWINCH;
     let mut sampler = sampler(signal);
-    let worker = Worker::new(places::sleep, || {});
-    worker.sample_in(&mut sampler, "places::sleep");
+    let worker = Worker::new(places::take_a_nap, || {});
+    worker.sample_in(&mut sampler, "take_a_nap");
     let short = short as extern "C" fn(_) as usize;
     let ours = handle(signal, short, 0);
     let replaced = Some(Missed::Replaced { signal });
@@ -139,10 +139,10 @@ fn a_signal_from_elsewhere_is_ignored_where_it_was() {
     ] {
         handle(signal, before, 0);
         let mut sampler = sampler(signal);
-        let worker = Worker::new(places::sleep, || {});
+        let worker = Worker::new(places::take_a_nap, || {});
         for _ in 0..10 {
             kill(&worker.thread, signal);
-            worker.sample_in(&mut sampler, "places::sleep");
+            worker.sample_in(&mut sampler, "take_a_nap");
         }
         drop(sampler);
         assert_eq!(in_force(signal), before);
