@@ -201,20 +201,10 @@ mod tests {
 
     /// Calls `hold` with many things of one type, the same in each run.
     fn many<T: for<'a> Arbitrary<'a>>(hold: impl Fn(&T)) {
-        // Numbers of Marsaglia's xorshift.
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut random = move || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state
-        };
+        let mut random = fastrand::Rng::with_seed(7);
         for case in 0..1_000 {
             // Small numbers stand for pieces of the tables.
-            let byte = |_| {
-                let word = random();
-                word as u8 >> (word >> 61)
-            };
+            let byte = |_| random.u8(..) >> random.u8(..8);
             let bytes: Vec<u8> = (0..case).map(byte).collect();
             let made = T::arbitrary(&mut Unstructured::new(&bytes));
             hold(&made.expect("there is always something"));

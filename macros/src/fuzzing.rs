@@ -150,18 +150,11 @@ mod tests {
     /// Many arguments and items, the same in each run.
     #[test]
     fn whatever_they_are_given() {
-        // Numbers of Marsaglia's xorshift.
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut random = move |below: u64| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state % below
-        };
-        let pieces = PIECES.len() as u64 + 2;
-        let mut some = |most: u64| {
-            let length = random(most);
-            let bytes: Vec<u8> = (0..length).map(|_| random(pieces) as u8).collect();
+        let mut random = fastrand::Rng::with_seed(7);
+        let pieces = PIECES.len() as u8 + 2;
+        let mut some = |most: usize| {
+            let length = random.usize(..most);
+            let bytes: Vec<u8> = (0..length).map(|_| random.u8(..pieces)).collect();
             bytes
         };
         let mut case = |turn: u8| {

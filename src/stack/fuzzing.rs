@@ -2,6 +2,7 @@
 
 use super::print::{self, Frame};
 use super::trim::{self, Owner, owner};
+pub(crate) use super::unwind::native::damage::walks;
 use crate::config::StackMode;
 
 /// How many words of a copy are kept (0: all), and what is done to some of them: which,
@@ -49,14 +50,3 @@ fn is_part(part: &[Frame], whole: &[Frame]) -> bool {
     let mut whole = whole.iter();
     part.iter().all(|frame| whole.any(|other| other == frame))
 }
-
-#[cfg(all(
-    target_os = "linux",
-    any(target_arch = "x86_64", target_arch = "aarch64")
-))]
-pub(crate) use super::unwind::native::damage::walks;
-#[cfg(not(all(
-    target_os = "linux",
-    any(target_arch = "x86_64", target_arch = "aarch64")
-)))]
-pub(crate) fn walks(_: &Damage) {}

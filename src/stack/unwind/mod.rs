@@ -17,7 +17,7 @@ pub(crate) mod native;
     any(target_arch = "x86_64", target_arch = "aarch64")
 )))]
 #[path = "unsupported.rs"]
-mod native;
+pub(crate) mod native;
 
 /// Fills `addresses` with the return addresses of the present stack, innermost
 /// first, and gives their number.

@@ -182,23 +182,17 @@ mod tests {
             words,
             present,
         } = Sound::of_this_thread();
-        // Numbers of Marsaglia's xorshift, so that a failure can be had again.
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut random = move |below: u64| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state % below
-        };
+        // The same in each run, so that a failure can be had again.
+        let mut random = fastrand::Rng::with_seed(7);
         for _ in 0..2_000 {
             let mut words = words.clone();
             for _ in 0..20 {
-                let at = random(words.len() as u64) as usize;
+                let at = random.usize(..words.len());
                 // An address on the stack, one in the program, or any number.
-                words[at] = match random(3) {
-                    0 => registers.sp + random(words.len() as u64 * 8),
-                    1 => present[random(present.len() as u64) as usize] as u64 + random(64),
-                    _ => random(u64::MAX),
+                words[at] = match random.u8(..3) {
+                    0 => registers.sp + random.u64(..words.len() as u64 * 8),
+                    1 => present[random.usize(..present.len())] as u64 + random.u64(..64),
+                    _ => random.u64(..),
                 };
             }
             let (copied, _) = walk(registers, &words);

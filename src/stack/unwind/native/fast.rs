@@ -309,21 +309,15 @@ mod tests {
     #[test]
     fn a_rule_steps_as_framehop_does() {
         const WORDS: usize = 1024;
-        // Numbers of Marsaglia's xorshift, so that a failure can be had again.
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut random = move |below: u64| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state % below
-        };
+        // The same in each run, so that a failure can be had again.
+        let mut random = fastrand::Rng::with_seed(7);
         let mut stack = [0u64; WORDS];
         let start = stack.as_mut_ptr().expose_provenance() as u64;
         for word in &mut stack {
-            *word = match random(4) {
-                0 | 1 => start + 8 * random(WORDS as u64),
-                2 => 1 + random(1 << 40),
-                _ => random(3),
+            *word = match random.u8(..4) {
+                0 | 1 => start + 8 * random.u64(..WORDS as u64),
+                2 => 1 + random.u64(..1 << 40),
+                _ => random.u64(..3),
             };
         }
         let stack = std::hint::black_box(&stack);
@@ -336,15 +330,15 @@ mod tests {
         let (mut rules, mut cache) = (Rules::new(), Cache::new());
         let mut seen = [0; 3];
         for _ in 0..20_000 {
-            let address = modules.some_address(&mut random);
+            let address = modules.some_address(|below| random.u64(..below));
             let walk = Walk {
                 used: &used,
                 address,
                 within: address - 1,
-                sp: start + 8 * random(WORDS as u64 / 2),
-                fp: match random(4) {
-                    0 => random(u64::MAX),
-                    _ => start + random(8 * WORDS as u64 + 64),
+                sp: start + 8 * random.u64(..WORDS as u64 / 2),
+                fp: match random.u8(..4) {
+                    0 => random.u64(..),
+                    _ => start + random.u64(..8 * WORDS as u64 + 64),
                 },
                 depth: 0,
             };
