@@ -31,7 +31,7 @@ pub(crate) fn moved(record: &Record, debug: &Debugged, now: Under) {
         return;
     };
     let waited = || {
-        let waited = debug.seldom_mut().waited_on.lock();
+        let waited = debug.seldom_or_new().waited_on.lock();
         waited.unwrap_or_else(PoisonError::into_inner)
     };
     let again = match &*waited() {

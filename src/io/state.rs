@@ -57,7 +57,7 @@ impl Outset {
         let debugged = record.and_then(|record| Some((record, record.debug()?)));
         Outset(debugged.map(|(record, debug)| {
             let counts: Arc<Counts> = Arc::default();
-            let _ = debug.seldom_mut().io.set(Arc::clone(&counts));
+            let _ = debug.seldom_or_new().io.set(Arc::clone(&counts));
             Box::new(State {
                 record: Arc::clone(record),
                 counts,

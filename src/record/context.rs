@@ -14,10 +14,10 @@ impl Context {
     /// That of this thread, now.
     pub(crate) fn current() -> Context {
         let span = Span::current();
-        if !span.is_disabled() {
-            Context::Span(span)
-        } else {
+        if span.is_disabled() {
             Context::NoSpan(tracing::dispatcher::get_default(Clone::clone))
+        } else {
+            Context::Span(span)
         }
     }
 

@@ -103,24 +103,24 @@ impl Debugged {
         self.seldom.get()
     }
 
-    /// The same, to be written to.
+    /// The same; made now if need be, to be written to.
     #[inline]
-    pub(crate) fn seldom_mut(&self) -> &Seldom {
+    pub(crate) fn seldom_or_new(&self) -> &Seldom {
         match self.seldom.get() {
             Some(seldom) => seldom,
-            None => self.first_of_them(),
+            None => self.new_seldom(),
         }
     }
 
     #[cold]
-    fn first_of_them(&self) -> &Seldom {
+    fn new_seldom(&self) -> &Seldom {
         self.seldom.get_or_init(Box::default)
     }
 
     /// A stream gives an item.
     #[inline]
     pub(crate) fn gives_item(&self) {
-        self.seldom_mut().gives_item();
+        self.seldom_or_new().gives_item();
     }
 
     pub(crate) fn items(&self) -> u64 {
@@ -141,7 +141,7 @@ impl Debugged {
 
     /// A blocking closure has got its thread.
     pub(crate) fn set_waited(&self, waited: Duration) {
-        self.seldom_mut().set_waited(waited);
+        self.seldom_or_new().set_waited(waited);
     }
 
     /// For how long a blocking closure that runs has done so.
@@ -151,7 +151,7 @@ impl Debugged {
     }
 
     pub(crate) fn set_slow_ok(&self, threshold: Duration) {
-        self.seldom_mut().set_slow_ok(threshold);
+        self.seldom_or_new().set_slow_ok(threshold);
     }
 
     /// Whether it has a threshold of its own.

@@ -16,7 +16,7 @@ impl Results {
     /// The task is one of this set.
     pub(crate) fn enter(self: &Arc<Results>, task: &Record) {
         let Some(debug) = task.debug() else { return };
-        let _ = debug.seldom_mut().results.set(Arc::clone(self));
+        let _ = debug.seldom_or_new().results.set(Arc::clone(self));
         // It may have ended already.
         if task.set_and_see(Flag::IN_SET, Flag::RESULT) {
             self.one_more();
