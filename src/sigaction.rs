@@ -24,8 +24,12 @@ impl Before {
         Before(AtomicPtr::new(ptr::null_mut()))
     }
 
+    /// Allocates, unless that is what is remembered: a process may begin and end a
+    /// thousand runtimes.
     pub(crate) fn remember(&self, action: &libc::sigaction) {
-        self.0.store(Box::into_raw(Box::new(*action)), Release);
+        if !self.get().is_some_and(|known| is_same(&known, action)) {
+            self.0.store(Box::into_raw(Box::new(*action)), Release);
+        }
     }
 
     #[allow(unsafe_code)]
@@ -109,6 +113,19 @@ pub(crate) fn is_function(action: &libc::sigaction) -> bool {
     action.sa_sigaction != libc::SIG_DFL && action.sa_sigaction != libc::SIG_IGN
 }
 
+fn is_same(one: &libc::sigaction, other: &libc::sigaction) -> bool {
+    let what = |action: &libc::sigaction| (action.sa_sigaction, action.sa_flags);
+    what(one) == what(other)
+        && (1..=libc::SIGRTMAX()).all(|signal| holds_back(one, signal) == holds_back(other, signal))
+}
+
+/// Whether a signal has to wait while the action's handler runs.
+#[allow(unsafe_code)]
+fn holds_back(action: &libc::sigaction, signal: i32) -> bool {
+    // SAFETY: the set is that of an action, which is initialised.
+    unsafe { libc::sigismember(&action.sa_mask, signal) == 1 }
+}
+
 #[allow(unsafe_code)]
 pub(crate) fn by_default() -> libc::sigaction {
     // SAFETY: all zeros is a value of this C struct; and `SIG_DFL` is 0.
@@ -142,4 +159,27 @@ pub(crate) fn set(signal: i32, action: &libc::sigaction) -> Result<libc::sigacti
 pub(crate) fn last_errno() -> i32 {
     // SAFETY: this thread's `errno`.
     unsafe { *libc::__errno_location() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_is_not_remembered_again() {
+        let before = Before::new();
+        let mut action = by_default();
+        before.remember(&action);
+        let first = before.0.load(Relaxed);
+        before.remember(&action);
+        assert_eq!(before.0.load(Relaxed), first);
+        #[allow(unsafe_code)]
+        // SAFETY: the set is initialised.
+        unsafe {
+            libc::sigaddset(&mut action.sa_mask, libc::SIGUSR1);
+        }
+        before.remember(&action);
+        assert_ne!(before.0.load(Relaxed), first);
+        assert!(before.get().is_some_and(|known| is_same(&known, &action)));
+    }
 }
