@@ -377,6 +377,12 @@ fn what_goes_down_with_a_stream_is_cleaned_up_before_it() {
             .await;
             aclosing(around("never polled", numbers("nor this")), async |_| ()).await;
             log("dropped");
+            let mut outer = Box::pin(around("by hand", numbers("boxed, too").boxed()));
+            outer.next().await;
+            let closing = outer.close();
+            drop(outer);
+            assert_eq!(closing.await, Some("by hand"));
+            log("closed");
             let mut outer = Box::pin(around("outer", numbers("inner")));
             outer.next().await;
             drop(outer);
@@ -393,6 +399,9 @@ fn what_goes_down_with_a_stream_is_cleaned_up_before_it() {
             "nor this",
             "never polled",
             "dropped",
+            "boxed, too",
+            "by hand",
+            "closed",
             "inner",
             "outer",
             "with it",

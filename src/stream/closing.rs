@@ -38,9 +38,9 @@ pin_project! {
     ///
     /// A stream with cleanup that is a part of this one is closed first, at each of these:
     /// one that this polls and that lies within it, also in an `async_stream` or an
-    /// adapter, but not behind a pointer (`&mut`, a `Box`), where it might be somebody
-    /// else's. Such a one is closed by its own `close()`, which may be awaited in the
-    /// cleanup of this one.
+    /// adapter. Behind a pointer (`&mut`, a `Box`) it might be somebody else's, who goes on
+    /// with it; it is this one's if it is dropped with it. `aclosing` drops before it
+    /// closes; so does `let closing = stream.close(); drop(stream); closing.await`.
     ///
     /// An `Err` that the cleanup gives and nobody takes by `close()`, a panic of one that
     /// was handed over, and one that was not done when its runtime ended, are
@@ -101,7 +101,8 @@ impl<S, T: Send + 'static> ClosingStream<S, T> {
     /// fine. After the stream has ended by itself, it gives what the cleanup returned
     /// then.
     ///
-    /// It does not borrow the stream, so that one that is pinned can be closed.
+    /// It does not borrow the stream, so that one that is pinned can be closed, and one
+    /// with others behind pointers be dropped first.
     ///
     /// # Examples
     ///
