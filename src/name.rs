@@ -131,10 +131,19 @@ fn without_lifetimes(type_name: &str) -> String {
 
 /// `Head<A, B>` is `Head` and its arguments.
 fn arguments_of(name: &str) -> Option<(&str, Vec<&str>)> {
-    let open = name.find('<').filter(|_| !name.starts_with('<'))?;
-    // A closure in a generic function: `app::run<T>::{{closure}}`.
-    let inside = name[open + 1..].strip_suffix('>')?;
-    Some((&name[..open], split_arguments(inside)))
+    let rest = name.strip_suffix('>')?;
+    let mut depth = 1;
+    let opens = |(at, c): &(usize, char)| {
+        match c {
+            '>' if rest[..*at].ends_with('-') => {}
+            '>' => depth += 1,
+            '<' => depth -= 1,
+            _ => {}
+        }
+        depth == 0
+    };
+    let (open, _) = rest.char_indices().rev().find(opens)?;
+    (open > 0).then(|| (&rest[..open], split_arguments(&rest[open + 1..])))
 }
 
 fn clean_type(type_name: &str) -> String {
@@ -143,15 +152,24 @@ fn clean_type(type_name: &str) -> String {
         return clean_path(name);
     };
     let head = clean_path(head);
-    let arguments: Vec<String> = arguments.into_iter().map(clean_type).collect();
-    let last = head.rsplit("::").next().unwrap_or(&head);
-    if TRANSPARENT.contains(&last) {
-        if let Some(first) = arguments.into_iter().next() {
-            return first;
-        }
-        return head;
+    match *arguments {
+        [first, ..] if TRANSPARENT.contains(&last_segment(&head)) => clean_type(first),
+        _ => with_arguments(&head, &arguments),
     }
-    format!("{head}<{}>", arguments.join(", "))
+}
+
+/// So many characters of a type's arguments are read; of a stack of adapters there are
+/// thousands.
+const READ: usize = 60;
+
+fn with_arguments(head: &str, arguments: &[&str]) -> String {
+    let cleaned: Vec<String> = arguments.iter().map(|it| clean_type(it)).collect();
+    let cleaned = cleaned.join(", ");
+    if cleaned.chars().count() > READ {
+        format!("{head}<…>")
+    } else {
+        format!("{head}<{cleaned}>")
+    }
 }
 
 fn clean_path(path: &str) -> String {
@@ -163,30 +181,22 @@ fn clean_path(path: &str) -> String {
     let function = strip_closures(path);
     let depth = path[function.len()..].matches(CLOSURE).count();
     // The arguments of a generic function stand before the closure in it.
-    let (function, arguments) = split_generics(function);
-    let is_library = is_library(function);
-    let shown = if is_library {
-        last_segment(function)
+    let (function, arguments) = arguments_of(function).unwrap_or((function, Vec::new()));
+    let shown = if is_library(function) {
+        last_segment(function).to_owned()
+    } else if arguments.is_empty() {
+        function.to_owned()
     } else {
-        function
+        with_arguments(function, &arguments)
     };
-    let arguments = if is_library { "" } else { arguments };
     // One closure is the body of an async fn; more are blocks inside it.
     let block = if depth > 1 { BLOCK } else { "" };
-    format!("{shown}{arguments}{block}")
+    format!("{shown}{block}")
 }
 
 fn is_library(path: &str) -> bool {
     let krate = path.split("::").next().unwrap_or(path);
     LIBRARIES.contains(&krate)
-}
-
-/// `app::run<T>` is `app::run` and `<T>`.
-fn split_generics(function: &str) -> (&str, &str) {
-    match function.find('<') {
-        Some(at) if at > 0 && function.ends_with('>') => function.split_at(at),
-        _ => (function, ""),
-    }
 }
 
 fn strip_closures(path: &str) -> &str {
@@ -248,7 +258,15 @@ mod tests {
             ),
             (
                 "app::run<alloc::string::String>::{{closure}}",
-                "app::run<alloc::string::String>",
+                "app::run<String>",
+            ),
+            (
+                "app::Client<app::Tcp>::send<app::Job, fn(u8) -> u8>::{{closure}}::{{closure}}",
+                "async block in app::Client<app::Tcp>::send<app::Job, fn(u8) -> u8>, line 7",
+            ),
+            (
+                "app::drive<futures_util::future::future::Map<futures_util::stream::stream::Forward<app::codec::Frames<app::net::Transport>, app::pipeline::Sink<app::net::Transport>>, app::log::{{closure}}>>::{{closure}}",
+                "app::drive<Map<Forward<…>, app::log>>",
             ),
             (
                 "<app::Server as app::Serve>::serve::{{closure}}",
