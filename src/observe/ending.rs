@@ -42,6 +42,7 @@ fn judge_unfinished(record: &Arc<Record>, within: Option<Arc<Record>>, within_an
 }
 
 /// The thing is gone.
+#[inline(never)]
 pub(super) fn ended(record: &Arc<Record>) {
     if record.debug().is_none() && record.has(Step::Polled) && record.has(Step::Done) {
         return;

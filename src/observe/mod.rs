@@ -151,25 +151,31 @@ impl Watch {
         result
     }
 
-    /// The thing is about to be dropped. `self` must be dropped after it.
-    #[inline]
+    /// The thing is about to be dropped. `self` must be dropped after it. Always inlined,
+    /// as the drop itself: of what is not watched a test is left.
+    #[inline(always)]
     pub(crate) fn begin_drop(&self) {
         if let Some(record) = &self.0 {
-            let said = record.debug().map_or(Said::Nothing, |debug| {
-                dropped_midway::dropping(record, debug, frame::said_around)
-            });
-            frame::begin_drop(record, said);
+            dropping(record);
         }
     }
 }
 
 impl Drop for Watch {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         if let Some(record) = self.0.take() {
             ending::ended(&record);
         }
     }
+}
+
+#[inline(never)]
+fn dropping(record: &Arc<Record>) {
+    let said = record.debug().map_or(Said::Nothing, |debug| {
+        dropped_midway::dropping(record, debug, frame::said_around)
+    });
+    frame::begin_drop(record, said);
 }
 
 /// The thing of a record is about to be dropped, and then the [`Watch`] over it.

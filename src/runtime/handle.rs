@@ -192,8 +192,14 @@ impl<F: Future> Root<F> {
 impl<F: Future> Future for Root<F> {
     type Output = F::Output;
 
+    /// Short, as that of a task is.
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        self.poll_watched(cx)
+        if self.watch.record().is_some() {
+            self.poll_watched(cx)
+        } else {
+            self.project().inner.poll(cx)
+        }
     }
 }
 

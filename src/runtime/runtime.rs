@@ -76,10 +76,7 @@ impl Runtime {
     /// tracked.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        match self.block_on_within(None, future, None, Location::caller()) {
-            Ok(output) => output,
-            Err(_) => unreachable!("there is no time limit"),
-        }
+        self.drive(Root::new(future, None, Location::caller(), self.scope()))
     }
 
     #[track_caller]
@@ -90,12 +87,15 @@ impl Runtime {
         name: Option<String>,
         location: &'static Location<'static>,
     ) -> Result<F::Output, TimedOut> {
+        let root = Root::new(future, name, location, self.scope());
+        self.drive(Within::new(root, limit, self.scope()))
+    }
+
+    #[track_caller]
+    fn drive<F: Future>(&self, future: F) -> F::Output {
         let _entered = mode::enter(Some(Arc::clone(self.scope())));
         let _driving = self.0.drive();
-        let root = Root::new(future, name, location, self.scope());
-        self.0
-            .inner()
-            .block_on(Within::new(root, limit, self.scope()))
+        self.0.inner().block_on(future)
     }
 
     /// See [`tokio::runtime::Runtime::enter`].
