@@ -32,7 +32,7 @@ const WORTH: Duration = Duration::from_millis(1);
 /// Those of every site that has any, the longest first. `gone`: those that are gone too.
 pub(super) fn by_site(objects: &[Tracked], gone: bool) -> Vec<SiteDelay> {
     let sites = if gone { site::all() } else { Vec::new() };
-    let key = |site: &Location<'static>| (site.file(), site.line(), site.column());
+    let key = |site: &'static Location<'static>| (site.file(), site.line(), site.column());
     let of_gone = |site: &&'static Site| Some((site.location(), site.delays().get()?));
     let is_gone = |object: &Tracked| gone && object.state == State::FinishedUnread;
     let of_alive =
