@@ -35,6 +35,7 @@ impl Rewritten {
         let before = fs::read_to_string(&refused).unwrap_or_default();
         let before: BTreeSet<&str> = before.lines().collect();
         let mut files = BTreeMap::new();
+        let mut untouched = BTreeSet::new();
         let parts: &[_] = if suite.is_tokio {
             &["tests"]
         } else {
@@ -51,10 +52,18 @@ impl Rewritten {
                     continue;
                 }
                 let source = fs::read_to_string(entry.path())?;
-                let path = Path::new(&suite.name).join(entry.path().strip_prefix(package)?);
+                let inside = entry.path().strip_prefix(package)?;
+                let path = Path::new(&suite.name).join(inside);
                 let is_test =
                     *part == "tests" || path.components().any(|part| part.as_os_str() == "tests");
-                let Ok(edits) = rewrite::find(&source, is_test) else {
+                let mut is_untouched = |function: &str| {
+                    let is_untouched = suite.is_untouched(inside, function);
+                    if is_untouched {
+                        untouched.insert((inside.to_path_buf(), function.to_owned()));
+                    }
+                    is_untouched
+                };
+                let Ok(edits) = rewrite::find(&source, is_test, &mut is_untouched) else {
                     println!("    {} is not parsed, and stays as it is", path.display());
                     continue;
                 };
@@ -62,6 +71,17 @@ impl Rewritten {
                     .filter(|index| before.contains(&key(&path, &edits[*index])[..]))
                     .collect();
                 files.insert(path, (source, edits, refused));
+            }
+        }
+        for of in &suite.untouched {
+            for function in &of.functions {
+                ensure!(
+                    untouched.contains(&(of.file.clone(), function.clone())),
+                    "{} {}: suites.toml leaves `{function}` of {} as it is, which is not there",
+                    suite.name,
+                    suite.version,
+                    of.file.display()
+                );
             }
         }
         Ok(Rewritten { files, refused })

@@ -22,7 +22,7 @@ pub struct JudgedReport {
     pub kind: String,
     /// `tests/a.rs:12`, or `tests/a.rs` for all of the file.
     pub sites: Vec<String>,
-    /// `true`, or `false alarm`.
+    /// `true`, `meant` or `false alarm`: see `proof/README.md`.
     pub verdict: String,
     pub why: String,
 }

@@ -82,12 +82,18 @@ impl What {
     }
 }
 
-/// All the places in a source; `is_test` is whether it is one of a test.
-pub fn find(source: &str, is_test: bool) -> Result<Vec<Edit>> {
+/// All the places in a source; `is_test` is whether it is one of a test. A function for
+/// whose name `is_untouched` is true has none.
+pub fn find(
+    source: &str,
+    is_test: bool,
+    is_untouched: &mut dyn FnMut(&str) -> bool,
+) -> Result<Vec<Edit>> {
     let file = syn::parse_file(source)?;
     let mut finder = Finder {
         edits: Vec::new(),
         is_test,
+        is_untouched,
         function: 1..=source.lines().count().max(1),
     };
     finder.visit_file(&file);
@@ -115,13 +121,14 @@ pub fn apply<'a>(source: &str, edits: impl Iterator<Item = &'a Edit>) -> String 
     rewritten + &source[done..]
 }
 
-struct Finder {
+struct Finder<'a> {
     edits: Vec<Edit>,
     is_test: bool,
+    is_untouched: &'a mut dyn FnMut(&str) -> bool,
     function: RangeInclusive<usize>,
 }
 
-impl Finder {
+impl Finder<'_> {
     fn add(&mut self, what: What, from: Span, to: Span) {
         self.edits.push(Edit {
             what,
@@ -135,7 +142,20 @@ impl Finder {
         self.add(what, expr.span(), expr.span());
     }
 
-    fn function(&mut self, attrs: &[syn::Attribute], vis: Span, sig: &syn::Signature) {
+    /// A function; `span` is all of it, and `visit` visits what is in it.
+    fn function(
+        &mut self,
+        span: Span,
+        attrs: &[syn::Attribute],
+        vis: Span,
+        sig: &syn::Signature,
+        visit: impl FnOnce(&mut Self),
+    ) {
+        if (self.is_untouched)(&sig.ident.to_string()) {
+            return;
+        }
+        let inner = span.start().line..=span.end().line;
+        let outer = std::mem::replace(&mut self.function, inner);
         let taken = ["test", "main", "async_trait", "tracked", "instrument"];
         let is_taken = attrs
             .iter()
@@ -154,11 +174,6 @@ impl Finder {
                 function: self.function.clone(),
             });
         }
-    }
-
-    fn within(&mut self, span: Span, visit: impl FnOnce(&mut Self)) {
-        let inner = span.start().line..=span.end().line;
-        let outer = std::mem::replace(&mut self.function, inner);
         visit(self);
         self.function = outer;
     }
@@ -215,17 +230,17 @@ impl Finder {
     }
 }
 
-impl<'ast> Visit<'ast> for Finder {
+impl<'ast> Visit<'ast> for Finder<'_> {
     fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
-        self.within(item.span(), |this| {
-            this.function(&item.attrs, item.vis.span(), &item.sig);
+        let (span, vis) = (item.span(), item.vis.span());
+        self.function(span, &item.attrs, vis, &item.sig, |this| {
             visit::visit_item_fn(this, item);
         });
     }
 
     fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
-        self.within(item.span(), |this| {
-            this.function(&item.attrs, item.vis.span(), &item.sig);
+        let (span, vis) = (item.span(), item.vis.span());
+        self.function(span, &item.attrs, vis, &item.sig, |this| {
             visit::visit_impl_item_fn(this, item);
         });
     }

@@ -33,6 +33,9 @@ pub struct Suite {
     /// Test targets and tests that cannot run at all.
     #[serde(default)]
     pub without: Vec<Without>,
+    /// Functions into which nothing is put.
+    #[serde(default)]
+    pub untouched: Vec<Untouched>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -42,6 +45,22 @@ pub struct Without {
     /// The name of a test in it; all of it without one.
     pub test: Option<String>,
     pub why: String,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Untouched {
+    /// Its path in the package.
+    pub file: PathBuf,
+    pub functions: Vec<String>,
+    pub why: String,
+}
+
+impl Suite {
+    pub fn is_untouched(&self, file: &Path, function: &str) -> bool {
+        let names =
+            |of: &Untouched| of.file == file && of.functions.iter().any(|name| name == function);
+        self.untouched.iter().any(names)
+    }
 }
 
 pub fn read(path: &Path) -> Result<Vec<Suite>> {

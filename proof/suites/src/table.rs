@@ -10,6 +10,8 @@ use crate::rewrite::What;
 use crate::run::{Arm, Outcome, Report, Verdict};
 use crate::suites::Suite;
 
+const NOT_JUDGED: &str = "**not judged**";
+
 /// What became of one suite.
 #[derive(Deserialize, Serialize)]
 pub struct Row {
@@ -106,8 +108,25 @@ pub fn page(rows: &[Row], judged: &Judged, versions: &str) -> (String, bool) {
             };
         }
     }
+    page += "\n";
+    for row in rows {
+        for untouched in &row.suite.untouched {
+            let functions: Vec<_> = untouched
+                .functions
+                .iter()
+                .map(|name| format!("`{name}`"))
+                .collect();
+            page += &format!(
+                "\nNothing was put into {} of {}'s `{}`: {}\n",
+                functions.join(" and "),
+                row.suite.name,
+                untouched.file.display(),
+                untouched.why
+            );
+        }
+    }
     let mut good = true;
-    page += "\n\n## Tests that fail\n";
+    page += "\n## Tests that fail\n";
     for row in rows {
         good &= failures(row, judged, &mut page);
     }
@@ -140,33 +159,29 @@ fn counts(arm: Arm, outcome: &Outcome, row: &Row) -> Vec<String> {
     cells
 }
 
+/// For a cell of a table.
+fn one_line(text: &str) -> String {
+    text.trim().replace('\n', " ").replace('|', "\\|")
+}
+
 fn failures(row: &Row, judged: &Judged, page: &mut String) -> bool {
     let suite = &row.suite.name;
     let mut good = true;
     let mut lines = Vec::new();
-    for (test, arms) in row.failures() {
-        let (target, test) = test.split_once(' ').unwrap_or(("", test));
+    // The test, what is wrong with it, and whether it may be without anybody's having
+    // judged it.
+    let failures = row.failures().into_iter().map(|(test, arms)| {
         let names: Vec<&str> = arms.iter().map(|arm| arm.name()).collect();
-        let why = judged
-            .failure(suite, target, test)
-            .map(|judged| judged.why.trim().replace('\n', " "));
-        good &= why.is_some() || arms.contains(&Arm::Bare);
-        let why = why.unwrap_or_else(|| String::from("**not judged**"));
-        lines.push(format!(
-            "| `{target}` | `{test}` | {} | {why} |",
-            names.join(", ")
-        ));
-    }
-    for test in row.lost() {
+        (test, names.join(", "), arms.contains(&Arm::Bare))
+    });
+    let lost = row.lost().into_iter();
+    let lost = lost.map(|test| (test, String::from("has no verdict in each arm"), false));
+    for (test, what, is_good) in failures.chain(lost) {
         let (target, test) = test.split_once(' ').unwrap_or(("", test));
-        let why = judged
-            .failure(suite, target, test)
-            .map(|judged| judged.why.trim().replace('\n', " "));
-        good &= why.is_some();
-        let why = why.unwrap_or_else(|| String::from("**not judged**"));
-        lines.push(format!(
-            "| `{target}` | `{test}` | has no verdict in each arm | {why} |"
-        ));
+        let judged = judged.failure(suite, target, test);
+        good &= is_good || judged.is_some();
+        let why = judged.map_or(NOT_JUDGED.to_owned(), |judged| one_line(&judged.why));
+        lines.push(format!("| `{target}` | `{test}` | {what} | {why} |"));
     }
     for (arm, outcome) in &row.outcomes {
         for broken in &outcome.broken {
@@ -200,11 +215,8 @@ fn reports(row: &Row, judged: &Judged, page: &mut String) -> bool {
         let judged = judged.report(suite, report);
         good &= judged.is_some();
         let (verdict, why) = match judged {
-            Some(judged) => (judged.verdict.clone(), judged.why.trim().replace('\n', " ")),
-            None => (
-                String::from("**not judged**"),
-                report.message.replace('\n', " ").replace('|', "\\|"),
-            ),
+            Some(judged) => (judged.verdict.clone(), one_line(&judged.why)),
+            None => (NOT_JUDGED.to_owned(), one_line(&report.message)),
         };
         lines
             .entry((kind, verdict, why))
