@@ -28,6 +28,7 @@ pub trait Probe<T>: 'static {
 
 /// Knows the type only by its name.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct ByType;
 
 impl<T> Probe<T> for ByType {
@@ -42,6 +43,7 @@ impl<T> Probe<T> for ByType {
 
 /// Knows that it is a `Result` whose error can be printed.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct ByDebug;
 
 impl<T, E: Debug> Probe<Result<T, E>> for ByDebug {
