@@ -154,6 +154,34 @@ fn what_a_timed_out_function_had_not_come_to() {
 }
 
 #[test]
+fn what_a_generic_function_that_was_dropped_midway_had_not_come_to() {
+    async fn steps<T>(given: T) -> T {
+        let later = other().tracked();
+        pending::<()>().await;
+        later.await;
+        given
+    }
+    struct Client<T>(T);
+    impl<T> Client<T> {
+        async fn steps(&self) -> &T {
+            let later = other().tracked();
+            pending::<()>().await;
+            later.await;
+            &self.0
+        }
+    }
+    silent(async || {
+        let mut running = Box::pin(steps("given"));
+        assert!(futures::poll!(running.as_mut()).is_pending());
+        drop(running);
+        let client = Client("given");
+        let mut running = Box::pin(client.steps());
+        assert!(futures::poll!(running.as_mut()).is_pending());
+        drop(running);
+    });
+}
+
+#[test]
 fn what_a_cancelled_select_branch_had_not_come_to() {
     silent(async || {
         tokio::select! {

@@ -236,17 +236,9 @@ fn is_ours(dropped: &str) -> bool {
 }
 
 fn polls_what_is_in_it(dropped: &str) -> bool {
-    // Generic arguments say what is in it, not what it is.
-    let outer = match dropped.find('<') {
-        Some(at) if at > 0 => &dropped[..at],
-        _ => dropped,
-    };
-    let last = outer.rsplit("::").next().unwrap_or(outer);
-    let state = ["{{closure}}", "{closure#", "{closure_env#", "{async_"];
-    // The tuple in which `select!` and `join!` keep their futures, and the state
-    // of an async function that did not run to its end.
+    // The tuple in which `select!` and `join!` keep their futures.
     dropped.starts_with('(') && dropped.contains(',')
-        || state.iter().any(|state| last.starts_with(state))
+        || is_state(dropped)
         || COMBINATORS
             .iter()
             .any(|(path, _)| dropped.starts_with(path))
@@ -256,26 +248,30 @@ fn polls_what_is_in_it(dropped: &str) -> bool {
 /// something that polls what is in it.
 #[cfg(feature = "io")]
 pub(super) fn is_future_s(dropped: &str) -> bool {
-    let state = ["{{closure}}", "{closure#", "{closure_env#", "{async_"];
     let ours = ["debug_async::future::", "debug_async::task::tracked::"];
     let begins = |path: &&str| dropped.starts_with(*path);
-    // What it is stands outside of its arguments.
-    let mut depth = 0;
-    let mut arrow = false;
+    is_state(dropped) || ours.iter().any(begins) || COMBINATORS.iter().any(|(path, _)| begins(path))
+}
+
+/// Whether it is the state of an async function or block that did not run to its end.
+fn is_state(dropped: &str) -> bool {
+    const NAMES: &[&str] = &["{{closure}}", "{closure#", "{closure_env#", "{async_"];
+    // What it is stands outside of its arguments: `app::run<T>::{{closure}}`.
+    let mut depth = 0usize;
+    let mut is_arrow = false;
     let outside: String = dropped
         .chars()
         .filter(|c| {
-            let closes = *c == '>' && !arrow;
-            arrow = *c == '-';
-            depth += i32::from(*c == '<');
-            let inside = depth > 0;
-            depth -= i32::from(closes);
-            !inside
+            let closes = *c == '>' && !is_arrow;
+            is_arrow = *c == '-';
+            depth += usize::from(*c == '<');
+            let is_outside = depth == 0;
+            depth = depth.saturating_sub(closes.into());
+            is_outside
         })
         .collect();
-    state.iter().any(|state| outside.contains(state))
-        || ours.iter().any(begins)
-        || COMBINATORS.iter().any(|(path, _)| begins(path))
+    let last = outside.rsplit("::").next().unwrap_or(&outside);
+    NAMES.iter().any(|name| last.starts_with(name))
 }
 
 fn is_shared(dropped: &str) -> bool {
@@ -393,6 +389,9 @@ mod tests {
             "app::main::{{closure}}::{{closure}}",
             "app::main::{closure#0}",
             "app::main::{async_block#0}::{async_block_env#0}",
+            "app::run<alloc::string::String>::{{closure}}",
+            "app::run::{async_fn_env#0}<fn() -> u8>",
+            "<app::A<u8> as app::B>::run::{{closure}}",
         ] {
             assert!(polls_what_is_in_it(yes), "{yes}");
         }
@@ -400,6 +399,7 @@ mod tests {
             "debug_async::future::TrackedFuture<app::main::{{closure}}>",
             "debug_async::future::TrackedFuture<app::main::{async_fn_env#0}>",
             "app::Held",
+            "app::main::{{closure}}::Held",
             "alloc::vec::Vec<app::A>",
             "core::option::Option<app::A>",
             "(app::A)",
