@@ -1,5 +1,6 @@
 //! See [`crate::fuzzing`].
 
+use super::mangling;
 use super::print::{self, Frame};
 use super::trim::{self, Owner, owner};
 pub(crate) use super::unwind::native::damage::walks;
@@ -42,6 +43,9 @@ pub(crate) fn trims(frames: &[(String, Option<String>)], mode: StackMode) {
         let shown = print::without_closures(&frame.function);
         assert!(frame.function.starts_with(shown));
         assert_eq!(frame.place().is_some(), frame.file.is_some());
+        let older = mangling::older(&frame.function);
+        let is_plain = !frame.function.contains(['<', '{']);
+        assert!(!is_plain || older == frame.function);
     }
 }
 

@@ -4,6 +4,7 @@
 //! unwind    walking the stack
 //! capture   addresses only: no symbols, no locks
 //! intern    one entry for each distinct address list, a handle of one word
+//! mangling  names of functions, whichever way they were mangled
 //! resolve   addresses to functions and lines; slow, on the reporter's thread
 //! awaits    the awaits that lead to a leaf
 //! trim      which frames are the user's
@@ -15,6 +16,7 @@ mod capture;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod intern;
+mod mangling;
 mod print;
 mod resolve;
 mod trim;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
+use super::mangling;
 use super::print::Frame;
 
 /// What each address stands for: several frames where functions were inlined.
@@ -45,8 +46,7 @@ fn look_up(address: usize) -> Vec<Frame> {
     backtrace::resolve(std::ptr::without_provenance_mut(address), |symbol| {
         let Some(name) = symbol.name() else { return };
         frames.push(Frame {
-            // The alternate form leaves out the hash.
-            function: format!("{name:#}"),
+            function: mangling::name_of(&name),
             file: symbol.filename().map(|file| file.display().to_string()),
             line: symbol.lineno(),
             column: symbol.colno(),
