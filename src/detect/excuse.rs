@@ -95,6 +95,8 @@ impl Place {
             Some(inside) => inside,
             None => &path_by_file(frame)?,
         };
+        // Generic arguments say what is in it, not what it is.
+        let inside = inside.split('<').next().unwrap_or_default();
         if inside.contains("block_in_place") || inside.starts_with("runtime::blocking::") {
             Some(Place::MayBlock)
         } else if POLLS.iter().any(|path| inside.starts_with(path)) {
@@ -124,9 +126,7 @@ fn path_by_file(frame: &Frame) -> Option<String> {
         || version.starts_with('-') && version[1..].starts_with(|c: char| c.is_ascii_digit());
     let module = file.strip_suffix(".rs").filter(|_| is_tokio)?;
     let module = module.strip_suffix("/mod").unwrap_or(module);
-    // Generic arguments say what is in it, not what it is.
-    let function = frame.function.split('<').next().unwrap_or_default();
-    Some(format!("{}::{function}", module.replace('/', "::")))
+    Some(format!("{}::{}", module.replace('/', "::"), frame.function))
 }
 
 /// Whether a poll on this thread that just took long did not hold anything up.
@@ -242,6 +242,8 @@ mod tests {
             Place::MayBlock
         );
         assert_eq!(place(&["app::f", "std::rt::lang_start"]), Place::Elsewhere);
+        let core = "tokio::runtime::task::core::Core<app::block_in_place::{{closure}}, S>::poll";
+        assert_eq!(place(&["app::f", core]), Place::Poll);
     }
 
     #[test]
