@@ -111,7 +111,7 @@ fn text(bytes: &[u8]) -> String {
 /// An attribute with any arguments, on any item, expands to what a parser takes if it took
 /// the item; or says what is wrong.
 ///
-/// False: there was nothing to expand.
+/// Whether it was an item.
 pub(crate) fn attributes(args: &[u8], item: &[u8]) -> bool {
     let tokens = |bytes| text(bytes).parse::<TokenStream>();
     let (Ok(args), Ok(item)) = (tokens(args), tokens(item)) else {
