@@ -51,15 +51,47 @@ impl<T> OutputOf<T> {
     }
 }
 
-/// Found first by method resolution: the error can be printed.
-pub trait SeenByDebug {
+/// Found first by method resolution.
+///
+/// Of an output that is not known yet, as that of a loop without an end, it is found too. So
+/// it holds for what such a type falls back to: `()`, or `!` from edition 2024 on.
+#[diagnostic::on_unimplemented(
+    message = "`spawn!` does not know the type of the task's output yet",
+    label = "its type follows only from what comes later",
+    note = "use the function `debug_async::spawn`, or write the type where the future is made"
+)]
+pub trait SeenFirst {
     /// How to look at the output.
+    type Probe;
+
+    /// The same, as a value.
+    fn probe(&self) -> Self::Probe;
+}
+
+/// The error can be printed.
+impl<T, E: Debug> SeenFirst for OutputOf<Result<T, E>> {
+    type Probe = ByDebug;
+
     fn probe(&self) -> ByDebug {
         ByDebug
     }
 }
 
-impl<T, E: Debug> SeenByDebug for OutputOf<Result<T, E>> {}
+impl SeenFirst for OutputOf<()> {
+    type Probe = ByType;
+
+    fn probe(&self) -> ByType {
+        ByType
+    }
+}
+
+impl SeenFirst for OutputOf<Never> {
+    type Probe = ByType;
+
+    fn probe(&self) -> ByType {
+        ByType
+    }
+}
 
 /// Found one reference later: any output.
 pub trait SeenByType {

@@ -124,6 +124,23 @@ fn an_error_that_cannot_be_printed_and_no_result_at_all() {
 }
 
 #[test]
+fn a_task_that_does_not_return() {
+    everywhere(|run| {
+        run.block_on(async {
+            let ticks = debug_async::spawn!(async {
+                loop {
+                    tokio::task::yield_now().await;
+                }
+            });
+            debug_async::spawn!(async { panic!("boom {}", 1) }); // site: not_returning
+            ticks.abort();
+            all_ended().await;
+        });
+        run.expect(&[panic().at(site!("not_returning"))]);
+    });
+}
+
+#[test]
 fn an_error_of_any_result_is_told_from_ok() {
     everywhere(|run| {
         run.block_on(async {

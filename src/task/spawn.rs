@@ -76,7 +76,7 @@ macro_rules! spawn {
 macro_rules! __debug_async_spawn_seen {
     ($future:expr, $name:expr) => {{
         #[allow(unused_imports)]
-        use $crate::__private::{SeenByDebug as _, SeenByType as _};
+        use $crate::__private::{SeenByType as _, SeenFirst as _};
         // As written: the name may look at what the future then takes.
         let name = $name;
         let future = $future;

@@ -110,6 +110,12 @@ async fn tasks() {
     let named = debug_async::spawn!(name = "two", async { Ok::<u32, String>(2) });
     let sum = sum.await.expect("no panic") + named.await.expect("no panic").expect("it is Ok");
     assert_eq!(sum, 42);
+    let ticks = debug_async::spawn!(async {
+        loop {
+            tokio::task::yield_now().await;
+        }
+    });
+    ticks.abort();
 }
 
 #[debug_async::test]
