@@ -92,6 +92,22 @@ fn a_select_branch_that_is_pinned_outside_and_polled_in_a_later_round() {
 }
 
 #[test]
+fn a_timer_that_is_set_anew_before_a_select_came_to_it() {
+    silent(async || {
+        let long = Duration::from_secs(60);
+        let mut idle = Box::pin(sleep(long).tracked());
+        for _item in 0..3 {
+            tokio::select! {
+                biased;
+                _ = one() => idle.set(sleep(long).tracked()),
+                () = &mut idle => unreachable!("it is long"),
+            }
+        }
+        assert!(idle.now_or_never().is_none());
+    });
+}
+
+#[test]
 fn a_branch_of_the_select_macros_of_futures() {
     silent(async || {
         futures::select_biased! {

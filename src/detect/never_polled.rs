@@ -9,7 +9,8 @@
 //! - it was aborted, or the user said `discard()`,
 //! - its thread was unwinding, or it went down with a future around it,
 //! - the stack of the drop shows that it had been handed to something that polls
-//!   (`select!`, `join!`, `timeout`), which then did not come to it.
+//!   (`select!`, `join!`, `timeout`), which then did not come to it, or made room for
+//!   another that was set in its place.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -181,7 +182,7 @@ fn was_handed_on(drop_stack: Captured) -> bool {
             // What is shared is not a part of whoever lets go of it last.
             Some(dropped) if is_shared(dropped) => return false,
             Some(_) => {}
-            None => return is_of_a_combinator(frame),
+            None => return is_of_a_combinator(frame) || is_set_anew(frame),
         }
     }
     false
@@ -295,6 +296,20 @@ fn is_of_a_combinator(frame: &Frame) -> bool {
         .any(|(path, sources)| function.starts_with(path) || is_among(file, sources))
 }
 
+/// Whether it made room for another in its place, by `Pin::set`: a timer that a `select!`
+/// polls by reference, set anew before its turn came.
+fn is_set_anew(frame: &Frame) -> bool {
+    let function = &*frame.function;
+    let by_path = function.starts_with("core::pin::Pin<") && function.ends_with("::set");
+    // Line tables name an inlined function without its path.
+    let by_file = || {
+        let file = frame.file.as_deref().unwrap_or("").replace('\\', "/");
+        let is_pin = file.ends_with("/core/src/pin.rs") || file.ends_with("/core/src/pin/mod.rs");
+        is_pin && function.split('<').next() == Some("set")
+    };
+    by_path || by_file()
+}
+
 fn is_among(file: &str, sources: &str) -> bool {
     let (krate, inside) = sources.split_once('*').unwrap_or((sources, ""));
     let is_released = file
@@ -379,6 +394,24 @@ mod tests {
             Some("/registry/src/x/tokio-1.54.1/src/sync/mpsc/chan.rs")
         ));
         assert!(!of("app::main", Some("/home/u/app/src/main.rs")));
+    }
+
+    #[test]
+    fn what_sets_a_pin_anew_is_known_by_its_path_or_its_sources() {
+        let is = |function: &str, file: &str| {
+            is_set_anew(&Frame::new(function.into(), Some(file.into())))
+        };
+        assert!(is(
+            "core::pin::Pin<Ptr>::set",
+            "/rustc/1/library/core/src/pin.rs"
+        ));
+        assert!(is("set<&mut app::A>", "/rustc/1/library/core/src/pin.rs"));
+        assert!(!is("app::Cell<T>::set", "/home/u/app/src/main.rs"));
+        assert!(!is("set<app::A>", "/home/u/app/src/pin.rs"));
+        assert!(!is(
+            "core::cell::Cell<T>::set",
+            "/rustc/1/library/core/src/cell.rs"
+        ));
     }
 
     #[test]
