@@ -74,9 +74,9 @@ pub(super) fn poll(age: Duration, done: Done, limits: Limits) -> Next {
 }
 
 /// What a thread did between two looks, of which it had `cpu` on a processor and
-/// `queued` in wait for one.
+/// `queued` in wait for one. Who slept waits for a processor as well, so that says nothing.
 pub(super) fn doing(passed: Duration, cpu: Duration, queued: Duration) -> Doing {
-    if cpu + queued >= passed / 2 {
+    if cpu > passed.saturating_sub(queued) / 2 {
         Doing::Computing
     } else {
         Doing::Waiting
@@ -395,6 +395,18 @@ mod tests {
         done.told = 1;
         assert_eq!(poll(1_001 * MS, done, LIMITS), Next::Wait(8_999 * MS));
         assert_eq!(poll(10_001 * MS, done, LIMITS), Next::Tell);
+    }
+
+    #[test]
+    fn a_wait_for_a_processor_says_neither_that_it_computes_nor_that_it_waits() {
+        let computes = |cpu, queued| doing(50 * MS, cpu * MS, queued * MS) == Doing::Computing;
+        // It slept, and then waited for its turn, or it had its turn as often as it came.
+        for (cpu, queued) in [(0, 0), (0, 30), (0, 50), (1, 40)] {
+            assert!(!computes(cpu, queued), "{cpu}, {queued}");
+        }
+        for (cpu, queued) in [(50, 0), (30, 0), (10, 40), (5, 44)] {
+            assert!(computes(cpu, queued), "{cpu}, {queued}");
+        }
     }
 
     const CERTAIN: Certain = Certain {
