@@ -57,7 +57,7 @@
 //! | `span_across_await` | WARN | debug | a `tracing` span was left entered across an await |
 //! | `abandoned` | WARN | debug | 100 tasks of one site (200, 400, …) live on whose handles were polled and then dropped |
 //! | `dropped_midway` | WARN | debug | a future that is `.must_complete()` was dropped between two polls |
-//! | `cancelled` | DEBUG | debug | any other was |
+//! | `cancelled` | DEBUG | debug | any other was; only with a subscriber that takes `DEBUG` |
 //! | `unjoined_results` | WARN | debug | 1 000 results of a `JoinSet` or more have waited for 60 s |
 //! | `large_future` | DEBUG | debug | a future of 16 KiB or more was spawned |
 //! | `blocking_pool_full` | WARN | debug | a `spawn_blocking` closure waited 100 ms or more for a thread |
