@@ -152,6 +152,8 @@
 //! reported as never polled although the combinator only did not come to it.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// What is public here must be able to grow; the other packages are nobody's dependencies.
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod clock;
 pub mod config;
