@@ -92,6 +92,18 @@ fn a_select_branch_that_is_pinned_outside_and_polled_in_a_later_round() {
 }
 
 #[test]
+fn a_select_branch_that_rests_outside_and_that_nobody_came_to() {
+    silent(async || {
+        let mut rests = pin!(other().tracked().parked());
+        tokio::select! {
+            biased;
+            _ = one() => {}
+            _ = &mut rests => unreachable!("the other is ready"),
+        }
+    });
+}
+
+#[test]
 fn a_timer_that_is_set_anew_before_a_select_came_to_it() {
     silent(async || {
         let long = Duration::from_secs(60);

@@ -6,7 +6,7 @@
 //! is judged a second later, and not reported if
 //!
 //! - any object of its site has been polled by then,
-//! - it was aborted, or the user said `discard()`,
+//! - it was aborted, or the user said `discard()` or `parked()`,
 //! - its thread was unwinding, or it went down with a future around it,
 //! - the stack of the drop shows that it had been handed to something that polls
 //!   (`select!`, `join!`, `timeout`), which then did not come to it, or made room for
@@ -28,7 +28,12 @@ const KIND: ReportKind = ReportKind::NeverPolled;
 
 /// Whether it may be dropped unpolled.
 pub(crate) fn is_silenced(record: &Record) -> bool {
-    let silenced = [Flag::DISCARDED, Flag::ABORTED, Flag::SAID_UNPOLLED];
+    let silenced = [
+        Flag::DISCARDED,
+        Flag::PARKED,
+        Flag::ABORTED,
+        Flag::SAID_UNPOLLED,
+    ];
     silenced.into_iter().any(|flag| record.is(flag)) || std::thread::panicking()
 }
 

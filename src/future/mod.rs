@@ -115,8 +115,8 @@ impl<F> TrackedFuture<F> {
     /// keep something alive, is not reported as `lost_waker` while it awaits this.
     ///
     /// And that it may rest: kept for later, it is not reported as `starved` although it
-    /// was woken and is not polled. (What is in it is polled with it, or not at all, and
-    /// needs no word of its own.)
+    /// was woken and is not polled, nor as `never_polled` if its turn never comes. (What is
+    /// in it is polled with it, or not at all, and needs no word of its own.)
     ///
     /// ```
     /// use std::future::pending;
