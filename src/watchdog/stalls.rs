@@ -15,8 +15,12 @@ use crate::clock::{self, Tick};
 /// The watchdog is late by so much for other reasons too.
 const LATE: Duration = Duration::from_millis(50);
 
+/// By so much it is late only where there is more to do than the machine can. A poll is not
+/// seen meanwhile; where each turn is that late, few of them make a slow one.
+const UNSEEN: Duration = Duration::from_millis(10);
+
 /// How many stalls are remembered.
-const KEPT: usize = 16;
+const KEPT: usize = 32;
 
 struct Stall {
     ended: Tick,
@@ -45,13 +49,19 @@ fn excess(slept: Duration, meant: Duration, queued: Duration) -> Option<Duration
     (excess >= LATE).then_some(excess)
 }
 
-/// The same, and whether it was for want of a processor.
+/// By how much it was, if by enough to see nothing meanwhile.
+fn unseen(slept: Duration, meant: Duration) -> Option<Duration> {
+    let unseen = slept.saturating_sub(meant);
+    (unseen >= UNSEEN).then_some(unseen)
+}
+
+/// The same, or for how long the process stood still; true: it did not.
 fn late(
     slept: Duration,
     meant: Duration,
     queued: impl FnOnce() -> Duration,
 ) -> Option<(Duration, bool)> {
-    let late = excess(slept, meant, Duration::ZERO)?;
+    let late = unseen(slept, meant)?;
     Some(match excess(slept, meant, queued()) {
         Some(stood_still) => (stood_still, false),
         None => (late, true),
@@ -102,7 +112,7 @@ fn keep(lasted: Duration, unseen: bool) {
 /// to tell: it has no processor, or waits for an answer.
 fn at_work() -> Option<Duration> {
     let looks = Tick::from_bits(AWAKE_SINCE.load(Acquire))?.elapsed();
-    (looks >= LATE).then_some(looks)
+    (looks >= UNSEEN).then_some(looks)
 }
 
 /// For how long the watchdog has been asleep, and for how long it meant to be.
@@ -138,11 +148,11 @@ pub(super) fn known_since(start: Tick) -> Duration {
 /// should by now counts as well.
 pub(super) fn unseen_since(start: Tick) -> Duration {
     let age = start.elapsed();
-    let is_late = asleep().and_then(|(slept, meant)| excess(slept, meant, Duration::ZERO));
+    let is_late = asleep().and_then(|(slept, meant)| unseen(slept, meant));
     let now = is_late.or_else(at_work).unwrap_or_default();
     let stalls = stalls();
-    let unseen = stalls.iter().filter(|stall| stall.unseen);
-    let each = unseen.map(|stall| overlap(age, stall.ended.elapsed(), stall.lasted));
+    let each = stalls.iter().filter(|stall| stall.unseen);
+    let each = each.map(|stall| overlap(age, stall.ended.elapsed(), stall.lasted));
     now.min(age) + each.sum::<Duration>()
 }
 
@@ -171,7 +181,8 @@ mod tests {
     #[test]
     fn a_sleep_that_was_late_for_want_of_a_processor_says_nothing_of_the_process() {
         let ms = Duration::from_millis;
-        assert_eq!(late(ms(30), ms(12), || unreachable!()), None);
+        assert_eq!(late(ms(20), ms(12), || unreachable!()), None);
+        assert_eq!(late(ms(30), ms(12), || ms(17)), Some((ms(18), true)));
         assert_eq!(late(ms(500), ms(12), || ms(470)), Some((ms(488), true)));
         assert_eq!(late(ms(500), ms(12), || ms(88)), Some((ms(400), false)));
     }
