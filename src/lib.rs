@@ -155,6 +155,7 @@
 // What is public here must be able to grow; the other packages are nobody's dependencies.
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
+mod brackets;
 mod clock;
 pub mod config;
 #[cfg(feature = "io")]

@@ -3,6 +3,8 @@
 //! `type_name` of an async fn's future is `app::fetch::{{closure}}`; people say
 //! `app::fetch`. Library types lose their paths, our own wrappers vanish.
 
+use crate::brackets::with_depths;
+
 /// Crates whose paths say nothing to the reader of a report.
 const LIBRARIES: &[&str] = &[
     "core",
@@ -131,19 +133,10 @@ fn without_lifetimes(type_name: &str) -> String {
 
 /// `Head<A, B>` is `Head` and its arguments.
 fn arguments_of(name: &str) -> Option<(&str, Vec<&str>)> {
-    let rest = name.strip_suffix('>')?;
-    let mut depth = 1;
-    let opens = |(at, c): &(usize, char)| {
-        match c {
-            '>' if rest[..*at].ends_with('-') => {}
-            '>' => depth += 1,
-            '<' => depth -= 1,
-            _ => {}
-        }
-        depth == 0
-    };
-    let (open, _) = rest.char_indices().rev().find(opens)?;
-    (open > 0).then(|| (&rest[..open], split_arguments(&rest[open + 1..])))
+    let inside = name.strip_suffix('>')?;
+    let opens = |(at, c, depth)| (c == '<' && depth == 0).then_some(at);
+    let open = with_depths(inside).filter_map(opens).last()?;
+    (open > 0).then(|| (&inside[..open], split_arguments(&inside[open + 1..])))
 }
 
 fn clean_type(type_name: &str) -> String {
@@ -213,18 +206,11 @@ fn last_segment(path: &str) -> &str {
 
 /// Splits `A, B<C, D>` at the commas of its own level.
 fn split_arguments(text: &str) -> Vec<&str> {
-    let (mut depth, mut start, mut parts) = (0i32, 0, Vec::new());
-    for (at, c) in text.char_indices() {
-        match c {
-            '<' | '(' | '[' => depth += 1,
-            // The arrow of `fn() -> T` closes nothing.
-            '>' if text[..at].ends_with('-') => {}
-            '>' | ')' | ']' => depth -= 1,
-            ',' if depth == 0 => {
-                parts.push(text[start..at].trim());
-                start = at + 1;
-            }
-            _ => {}
+    let (mut start, mut parts) = (0, Vec::new());
+    for (at, c, depth) in with_depths(text) {
+        if c == ',' && depth == 0 {
+            parts.push(text[start..at].trim());
+            start = at + 1;
         }
     }
     parts.push(text[start..].trim());

@@ -9,6 +9,7 @@ const LAYERS: &[&str] = &[
     "clock",     // the time
     "delay",     // how late tasks are polled
     "ids",       // the numbers in tokio's ids
+    "brackets",  // those in names
     "name",      // names of types, cleaned
     "kind",      // the kinds of finding
     "notice",    // what we say about ourselves

@@ -15,6 +15,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::brackets::with_depths;
 use crate::clock;
 use crate::mode::Scope;
 use crate::record::{Debugged, Flag, Object, Record, Step};
@@ -263,19 +264,8 @@ pub(super) fn is_future_s(dropped: &str) -> bool {
 fn is_state(dropped: &str) -> bool {
     const NAMES: &[&str] = &["{{closure}}", "{closure#", "{closure_env#", "{async_"];
     // What it is stands outside of its arguments: `app::run<T>::{{closure}}`.
-    let mut depth = 0usize;
-    let mut is_arrow = false;
-    let outside: String = dropped
-        .chars()
-        .filter(|c| {
-            let closes = *c == '>' && !is_arrow;
-            is_arrow = *c == '-';
-            depth += usize::from(*c == '<');
-            let is_outside = depth == 0;
-            depth = depth.saturating_sub(closes.into());
-            is_outside
-        })
-        .collect();
+    let outside = with_depths(dropped).filter(|(_, _, depth)| *depth == 0);
+    let outside: String = outside.map(|(_, c, _)| c).collect();
     let last = outside.rsplit("::").next().unwrap_or(&outside);
     NAMES.iter().any(|name| last.starts_with(name))
 }

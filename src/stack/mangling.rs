@@ -14,6 +14,8 @@
 
 use backtrace::SymbolName;
 
+use crate::brackets::with_depths;
+
 /// The name as the older way has it, without the hash.
 pub(super) fn name_of(symbol: &SymbolName<'_>) -> String {
     // The alternate form leaves out the hash.
@@ -114,39 +116,13 @@ fn without_arguments_of_functions(name: &str) -> String {
 
 /// Whether the ` as ` of a trait is in these brackets, and not within others in them.
 fn is_of_trait(bracketed: &str) -> bool {
-    let mut depth = 0usize;
-    let mut before = ' ';
-    for (at, c) in bracketed.char_indices() {
-        match c {
-            '<' => depth += 1,
-            '>' if before != '-' => depth = depth.saturating_sub(1),
-            ' ' if depth == 1 && bracketed[at..].starts_with(" as ") => return true,
-            _ => {}
-        }
-        before = c;
-    }
-    false
+    with_depths(bracketed).any(|(at, _, depth)| depth == 1 && bracketed[at..].starts_with(" as "))
 }
 
 /// Where the bracket closes that a text begins with.
 fn closing(text: &str) -> Option<usize> {
-    let mut depth = 0usize;
-    let mut before = ' ';
-    for (at, c) in text.char_indices() {
-        match c {
-            '<' => depth += 1,
-            // Not the end of an arrow.
-            '>' if before != '-' => {
-                depth -= 1;
-                if depth == 0 {
-                    return Some(at);
-                }
-            }
-            _ => {}
-        }
-        before = c;
-    }
-    None
+    let mut outside = with_depths(text).filter(|(_, _, depth)| *depth == 0);
+    outside.nth(1).map(|(at, ..)| at)
 }
 
 #[cfg(test)]

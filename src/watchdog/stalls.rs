@@ -55,7 +55,8 @@ fn unseen(slept: Duration, meant: Duration) -> Option<Duration> {
     (unseen >= UNSEEN).then_some(unseen)
 }
 
-/// The same, or for how long the process stood still; true: it did not.
+/// For how long nothing was seen, which is true, or the process stood still: a sleep was
+/// too long, and the wait for a processor does not account for that.
 fn late(
     slept: Duration,
     meant: Duration,
