@@ -166,10 +166,13 @@ fn first(record: &Record, debug: &Debugged) {
 /// A poll took so long, for what it did itself.
 #[cold]
 fn slow(record: &Record, frame: &Frame, own: Duration) {
-    if !frame.may_block()
-        && let Untold::Seen(live) = frame.take_over()
-    {
-        let own = own.saturating_sub(not_its_own(frame.start()));
+    if frame.may_block() {
+        return;
+    }
+    // First, since the next may have to wait for the watchdog.
+    let queued = watchdog::queued_since(frame.start());
+    if let Untold::Seen(live) = frame.take_over() {
+        let own = own.saturating_sub(queued + stood_still(frame.start()));
         slow_poll::report(record, own, live);
     }
 }
@@ -191,11 +194,16 @@ fn moved(record: &Record, debug: &Debugged, under: Under, around: u64) {
     debug.under.store(under);
 }
 
-/// Time since `start` that is the fault of nothing that ran: the process stood still,
-/// a panic was being printed, a dump taken, or there was no processor.
+/// Time since `start` that is the fault of nothing that ran: there was no processor, the
+/// process stood still, a panic was being printed, or a dump taken.
 #[cold]
 pub(super) fn not_its_own(start: Tick) -> Duration {
+    watchdog::queued_since(start) + stood_still(start)
+}
+
+/// The same, but for the wait for a processor.
+fn stood_still(start: Tick) -> Duration {
     let printed = panics::printed_since(start);
     let dumped = dump::taken_since(start);
-    watchdog::stalled_since(start) + printed + dumped + watchdog::queued_since(start)
+    watchdog::stalled_since(start) + printed + dumped
 }

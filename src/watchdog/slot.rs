@@ -289,23 +289,26 @@ impl Slot {
     }
 
     /// For how long the thread has waited for a processor in the poll that began then,
-    /// as far as is known.
+    /// as far as is known. To be asked at the end of it, before anything is waited for.
     pub(super) fn queued_since(&self, start: Tick) -> Duration {
+        let age = start.elapsed();
         let levels = [&self.innermost, &self.outermost].into_iter();
         let Some((at, before)) = levels.filter_map(|level| level.noted_of(start)).next() else {
             // What kept the watchdog may have kept this thread.
             return stalls::unseen_since(start);
         };
+        // Here, since the watchdog may hold the lock: to wait for that is to wait for no
+        // processor, and would make little of what was waited before.
+        let seen = at.elapsed();
         let queued = self.owner().as_ref().and_then(Thread::queued);
         let queued = queued.map_or(Duration::ZERO, |now| now.saturating_sub(before));
-        let seen = at.elapsed();
         // Of so little it cannot be told.
         if seen < Duration::from_millis(20) {
             return queued.max(stalls::unseen_since(start));
         }
         // Before, it was as full as since, as far as anybody knows.
         let share = queued.as_secs_f64() / seen.as_secs_f64();
-        start.elapsed().mul_f64(share.min(1.0))
+        age.mul_f64(share.min(1.0))
     }
 
     /// Whether a tracked poll has been in progress for so long.
@@ -458,6 +461,8 @@ fn claim() -> Option<&'static Slot> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+
     use super::*;
     use crate::clock;
 
@@ -521,6 +526,44 @@ mod tests {
         assert_eq!(slot.outermost.shown(), shown);
         outer.end();
         assert_eq!(slot.outermost.shown().start(), None);
+    }
+
+    #[test]
+    fn to_wait_for_the_watchdog_makes_no_less_of_the_wait_for_a_processor() {
+        let queued = || Thread::current()?.queued();
+        if queued().is_none() {
+            // The system does not tell.
+            return;
+        }
+        let done = &AtomicBool::new(false);
+        let (waited, ms) = (Duration::from_millis(200), Duration::from_millis);
+        std::thread::scope(|scope| {
+            let processors = std::thread::available_parallelism().map_or(1, usize::from);
+            for _ in 0..4 * processors {
+                scope.spawn(|| while !done.load(Relaxed) {});
+            }
+            while queued() < Some(waited) {}
+            done.store(true, Relaxed);
+        });
+        let slot: &'static Slot = Box::leak(Box::default());
+        *slot.owner() = Thread::current();
+        // It is noted late that a poll is in progress, and all since is the wait.
+        let start = clock::tick();
+        let poll = Showing::begin(slot, start, 1, true, false);
+        std::thread::sleep(ms(300));
+        slot.outermost.note(slot.outermost.shown(), Duration::ZERO);
+        std::thread::sleep(ms(25));
+        let (send, held) = std::sync::mpsc::channel();
+        let watchdog = std::thread::spawn(move || {
+            let _owner = slot.owner();
+            let _ = send.send(());
+            std::thread::sleep(ms(1_500));
+        });
+        held.recv().expect("it holds the lock");
+        let queued = slot.queued_since(start);
+        poll.end();
+        watchdog.join().expect("no panic");
+        assert!(queued >= ms(300), "{queued:?}");
     }
 
     #[test]
