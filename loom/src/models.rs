@@ -1,4 +1,4 @@
-//! Each model is run in both ways of keeping clones.
+//! Each model is run in all ways of keeping clones.
 //!
 //! The orders that are tried have at most [`PREEMPTIONS`] switches away from a thread
 //! that could have gone on. `LOOM_MAX_PREEMPTIONS` sets another bound.
@@ -15,11 +15,20 @@ use crate::waker::{Outlook, Tracker};
 /// Two find nearly all there is to be found, in seconds.
 const PREEMPTIONS: usize = 2;
 
-fn model(run: impl Fn(bool) + Sync + Send + Copy + 'static) {
-    for stacks in [false, true] {
+/// Makes what is run: with counted clones, with those of a task, with listed ones.
+type New = fn() -> Tracker;
+
+const WAYS: [New; 3] = [
+    || Tracker::new(false),
+    || Tracker::new(false).of_task(true),
+    || Tracker::new(true),
+];
+
+fn model(run: impl Fn(New) + Sync + Send + Copy + 'static) {
+    for new in WAYS {
         let mut builder = loom::model::Builder::new();
         builder.preemption_bound.get_or_insert(PREEMPTIONS);
-        builder.check(move || run(stacks));
+        builder.check(move || run(new));
     }
 }
 
@@ -76,15 +85,16 @@ fn outlook(tracker: &Tracker) -> Outlook {
 /// Nothing is left but the waker that the test has.
 fn assert_let_go(parent: &Arc<Parent>, waker: Waker, tracker: &Tracker) {
     assert_eq!(clones(tracker), 0);
+    tracker.ended();
     drop(waker);
     assert_eq!(Arc::strong_count(parent), 1);
 }
 
 #[test]
 fn the_last_clone_is_woken_while_a_poll_makes_another() {
-    model(|stacks| {
+    model(|new| {
         let (parent, waker) = Parent::new();
-        let tracker = Tracker::new(stacks);
+        let tracker = new();
         let old = clone(&tracker, &waker);
         let thread = thread::spawn(move || old.wake());
         let new = clone(&tracker, &waker);
@@ -98,9 +108,9 @@ fn the_last_clone_is_woken_while_a_poll_makes_another() {
 
 #[test]
 fn two_clones_are_given_up_while_a_poll_makes_a_third() {
-    model(|stacks| {
+    model(|new| {
         let (parent, waker) = Parent::new();
-        let tracker = Tracker::new(stacks);
+        let tracker = new();
         let (one, two) = (clone(&tracker, &waker), clone(&tracker, &waker));
         let threads = [
             thread::spawn(move || drop(one)),
@@ -115,9 +125,9 @@ fn two_clones_are_given_up_while_a_poll_makes_a_third() {
 
 #[test]
 fn the_root_wakes_while_the_last_clone_goes() {
-    model(|stacks| {
+    model(|new| {
         let (parent, waker) = Parent::new();
-        let tracker = Tracker::new(stacks);
+        let tracker = new();
         let old = clone(&tracker, &waker);
         let thread = thread::spawn(move || drop(old));
         poll(&tracker, &waker, |cx| cx.waker().wake_by_ref());
@@ -129,9 +139,9 @@ fn the_root_wakes_while_the_last_clone_goes() {
 
 #[test]
 fn an_old_clone_wakes_its_own_parent_while_another_polls() {
-    model(|stacks| {
+    model(|new| {
         let ((one, first), (two, second)) = (Parent::new(), Parent::new());
-        let tracker = Tracker::new(stacks);
+        let tracker = new();
         let old = clone(&tracker, &first);
         let thread = thread::spawn(move || old.wake());
         let new = clone(&tracker, &second);
@@ -149,9 +159,9 @@ fn an_old_clone_wakes_its_own_parent_while_another_polls() {
 
 #[test]
 fn a_future_goes_back_and_forth_while_its_clones_go() {
-    model(|stacks| {
+    model(|new| {
         let ((one, first), (two, second)) = (Parent::new(), Parent::new());
-        let tracker = Tracker::new(stacks);
+        let tracker = new();
         let (a, b) = (clone(&tracker, &first), clone(&tracker, &second));
         let threads = [
             thread::spawn(move || drop(a)),
@@ -168,9 +178,9 @@ fn a_future_goes_back_and_forth_while_its_clones_go() {
 
 #[test]
 fn the_future_is_dropped_while_its_clones_are_used() {
-    model(|stacks| {
+    model(|new| {
         let ((one, first), (two, second)) = (Parent::new(), Parent::new());
-        let tracker = Tracker::new(stacks);
+        let tracker = new();
         let (a, b) = (clone(&tracker, &first), clone(&tracker, &second));
         let threads = [
             thread::spawn(move || drop(a.clone())),
@@ -186,9 +196,9 @@ fn the_future_is_dropped_while_its_clones_are_used() {
 
 #[test]
 fn two_threads_clone_the_root_of_one_poll() {
-    model(|stacks| {
+    model(|new| {
         let (parent, waker) = Parent::new();
-        let tracker = Tracker::new(stacks);
+        let tracker = new();
         poll(&tracker, &waker, |cx| {
             // SAFETY: loom's threads cannot borrow; both have ended before the poll does.
             #[allow(unsafe_code)]
@@ -210,9 +220,9 @@ fn two_threads_clone_the_root_of_one_poll() {
 
 #[test]
 fn a_root_that_was_handed_on_wakes_while_the_last_clone_goes() {
-    model(|stacks| {
+    model(|new| {
         let (parent, waker) = Parent::new();
-        let tracker = Tracker::new(stacks);
+        let tracker = new();
         let old = clone(&tracker, &waker);
         poll(&tracker, &waker, |cx| {
             // SAFETY: loom's threads cannot borrow; this one has ended before the poll does.
@@ -229,9 +239,9 @@ fn a_root_that_was_handed_on_wakes_while_the_last_clone_goes() {
 
 #[test]
 fn the_future_is_dropped_while_its_last_clones_go() {
-    model(|stacks| {
+    model(|new| {
         let (parent, waker) = Parent::new();
-        let tracker = Tracker::new(stacks);
+        let tracker = new();
         let (one, two) = (clone(&tracker, &waker), clone(&tracker, &waker));
         let owner = loom::sync::Arc::clone(tracker.owner().expect("it was polled"));
         let threads = [
@@ -250,10 +260,30 @@ fn the_future_is_dropped_while_its_last_clones_go() {
 }
 
 #[test]
-fn it_can_be_looked_at_all_the_while() {
-    model(|stacks| {
+fn a_task_ends_while_its_clones_go() {
+    model(|new| {
         let (parent, waker) = Parent::new();
-        let tracker = Tracker::new(stacks);
+        let tracker = new();
+        let (one, two) = (clone(&tracker, &waker), clone(&tracker, &waker));
+        let threads = [
+            thread::spawn(move || drop(one)),
+            thread::spawn(move || two.clone().wake()),
+        ];
+        tracker.ended();
+        join(threads);
+        assert_eq!(parent.wakes(), 1);
+        assert_eq!(clones(&tracker), 0);
+        // Nothing is kept: no second end was needed.
+        drop(waker);
+        assert_eq!(Arc::strong_count(&parent), 1);
+    });
+}
+
+#[test]
+fn it_can_be_looked_at_all_the_while() {
+    model(|new| {
+        let (parent, waker) = Parent::new();
+        let tracker = new();
         let one = clone(&tracker, &waker);
         let owner = loom::sync::Arc::clone(tracker.owner().expect("it was polled"));
         let thread = thread::spawn(move || {
@@ -283,12 +313,12 @@ impl Wake for Late {
 
 #[test]
 fn a_poll_that_is_woken_by_a_wake_of_before_is_not_lost() {
-    model(|stacks| {
+    model(|new| {
         let late = Arc::new(Late {
             begun: AtomicBool::new(false),
         });
         let waker = Waker::from(Arc::clone(&late));
-        let tracker = Tracker::new(stacks);
+        let tracker = new();
         let old = clone(&tracker, &waker);
         let thread = thread::spawn(move || old.wake());
         poll(&tracker, &waker, |_| late.begun.store(true, Release));
@@ -306,9 +336,9 @@ struct Leaf {
 
 #[test]
 fn a_future_that_keeps_to_the_contract_is_never_lost() {
-    model(|stacks| {
+    model(|new| {
         let (parent, waker) = Parent::new();
-        let tracker = Tracker::new(stacks);
+        let tracker = new();
         let leaf = loom::sync::Arc::new(Leaf {
             ready: AtomicBool::new(false),
             waker: Mutex::new(None),

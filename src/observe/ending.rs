@@ -48,6 +48,7 @@ pub(super) fn ended(record: &Arc<Record>) {
         return;
     }
     if let Some(debug) = record.debug() {
+        debug.tracker.ended();
         registry::leave(record);
         record.site().delays().add(&debug.delays);
         if record.object().is_task() {

@@ -65,7 +65,9 @@ impl Debugged {
             polled_in: AtomicU64::new(0),
             under: AtomicUnder::new(),
             last_polled: AtomicTick::new(),
-            tracker: Tracker::new(stacks).roughly(is_rough),
+            tracker: Tracker::new(stacks)
+                .roughly(is_rough)
+                .of_task(object.is_task()),
             created,
             stack: stack::capture(scope.settings().stack),
             context: Context::current(),

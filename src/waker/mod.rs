@@ -24,7 +24,8 @@
 //!
 //! A clone of the parent's waker is held only while a clone of ours is: nobody is
 //! kept alive for being watched. (Some executors drop a task when the last waker
-//! of it is gone.)
+//! of it is gone. tokio does not: where clones are counted, the waker of a task that was
+//! spawned through us is kept till the task is gone.)
 //!
 //! # Two ways to keep clones
 //!
@@ -75,6 +76,7 @@ pub(crate) struct Tracker {
     owner: OnceLock<Held<Owner>>,
     stacks: bool,
     exact: bool,
+    stays: bool,
 }
 
 impl Tracker {
@@ -85,7 +87,15 @@ impl Tracker {
             owner: OnceLock::new(),
             stacks,
             exact: true,
+            stays: false,
         }
+    }
+
+    /// It is a task's, which the runtime polls with one waker from first to last: that is
+    /// cloned once, and kept from the first clone of ours till [`ended`](Tracker::ended).
+    pub(crate) fn of_task(mut self, is_task: bool) -> Tracker {
+        self.stays = is_task;
+        self
     }
 
     /// When it is woken may be said too late by some milliseconds, which takes less.
@@ -131,15 +141,23 @@ impl Tracker {
         }
     }
 
+    /// The future is gone: nothing is kept for its sake.
+    pub(crate) fn ended(&self) {
+        if let (true, Some(owner)) = (self.stays, self.owner.get()) {
+            owner.ended();
+        }
+    }
+
     #[cold]
     fn first(&self) -> &Held<Owner> {
         self.owner
-            .get_or_init(|| Held::new(Owner::new(self.stacks, self.exact)))
+            .get_or_init(|| Held::new(Owner::new(self.stacks, self.exact, self.stays)))
     }
 }
 
 impl Drop for Tracker {
     fn drop(&mut self) {
+        self.ended();
         if let Some(owner) = self.owner.get() {
             owner.set_other(None);
         }

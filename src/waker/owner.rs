@@ -56,6 +56,8 @@ enum Clones {
         counted: Counted,
         /// When it is woken is wanted exactly; where they are listed, it always is.
         exact: bool,
+        /// It is a task: always polled with the same waker, which may be kept for it.
+        stays: bool,
     },
 }
 
@@ -121,7 +123,7 @@ pub(crate) struct Wakes {
 }
 
 impl Owner {
-    pub(super) fn new(stacks: bool, exact: bool) -> Owner {
+    pub(super) fn new(stacks: bool, exact: bool, stays: bool) -> Owner {
         let clones = if stacks {
             Clones::Listed(Mutex::new(Leaves {
                 first: None,
@@ -133,7 +135,11 @@ impl Owner {
                 slot: Slot::new(),
                 elsewhere: OnceBox::new(),
             };
-            Clones::Counted { counted, exact }
+            Clones::Counted {
+                counted,
+                exact,
+                stays,
+            }
         };
         Owner {
             polls: AtomicU64::new(0),
@@ -230,6 +236,21 @@ impl Owner {
             Clones::Listed(_) => true,
             Clones::Counted { exact, .. } => exact,
         }
+    }
+
+    /// Whether the parent's waker is kept till [`ended`](Owner::ended).
+    #[inline]
+    pub(super) fn stays(&self) -> bool {
+        match self.clones {
+            Clones::Listed(_) => false,
+            Clones::Counted { stays, .. } => stays,
+        }
+    }
+
+    /// The future is gone, or will not be polled any more.
+    pub(super) fn ended(&self) {
+        // Dropped here: it may run foreign code.
+        let _kept = self.slot().map(Slot::clear);
     }
 
     /// Whether it was woken since this poll began.

@@ -11,6 +11,10 @@
 //!                    by the polling thread                   by way of BUSY
 //! ```
 //!
+//! That of a task stays till the task is gone, since the runtime polls it with one waker
+//! from first to last: to clone and drop that for each leaf is a good part of what a poll
+//! takes.
+//!
 //! While there are clones the waker in here stays the same, and each of them can use it
 //! without a lock. The root holds no share. It has the waker that was lent; on the thread
 //! that polls, so have the clones.
@@ -27,15 +31,17 @@ use super::sync::{AtomicPtr, AtomicUsize, UnsafeCell, yield_now};
 
 /// The share of who made the slot.
 const HELD: usize = 1;
+/// The share of a task, whose waker stays in here when there is no clone.
+const STAYS: usize = 2;
 /// The share of a clone.
-const CLONE: usize = 2;
+const CLONE: usize = 4;
 /// It is being emptied, which takes a few instructions and no foreign code.
 const BUSY: usize = usize::MAX;
 
 #[derive(Debug)]
 pub(super) struct Slot {
     shares: AtomicUsize,
-    /// There while there are clones.
+    /// There while there are clones, or it stays.
     kept: UnsafeCell<Option<Waker>>,
     /// What that is, or was last, as words that can be looked at at any time.
     data: AtomicUsize,
@@ -46,7 +52,7 @@ pub(super) struct Slot {
 
 // SAFETY: `lent` is an address, which `with_lent` and `clone_of_lent` turn into a
 // reference under their own conditions. `kept` is written by the one thread that has set
-// `shares` to `BUSY`, and while there is no clone by the one that polls; and read only by
+// `shares` to `BUSY`, and while nothing is kept by the one that polls; and read only by
 // those who hold a clone. A `Waker` may be used from any thread.
 #[allow(unsafe_code)]
 unsafe impl Sync for Slot {}
@@ -55,11 +61,12 @@ unsafe impl Sync for Slot {}
 #[allow(unsafe_code)]
 unsafe impl Send for Slot {}
 
-/// What is left when a clone's share was given back.
+/// What is left when a share was given back.
 #[derive(Debug)]
 pub(super) enum Left {
-    Clones,
-    /// It was the last clone: this is what was kept.
+    /// What is kept, for others.
+    Kept,
+    /// It was the last one: this is what was kept.
     None(Option<Waker>),
     /// And the slot had been let go.
     Nothing(Option<Waker>),
@@ -98,7 +105,7 @@ impl Slot {
         let shares = self.shares.load(Acquire);
         // Only a poll fills the slot, and there is none: it has this waker for as long as
         // it has one, or is empty and stays so.
-        let is_free = shares < CLONE || shares == BUSY || self.keeps(parent);
+        let is_free = shares < STAYS || shares == BUSY || self.keeps(parent);
         if is_free {
             self.lent.store(ptr::from_ref(parent).cast_mut(), Relaxed);
         }
@@ -120,13 +127,14 @@ impl Slot {
 
     /// Takes a share for a new clone. False if there is none yet to stand beside, and this is
     /// not the thread that polls: only that one fills the slot. `is_polled_here`: it is.
+    /// `stays`: what is put in now stays till [`clear`](Slot::clear).
     ///
     /// # Safety
     ///
     /// The caller must hold a clone, or the root of a poll in progress.
     #[inline]
     #[allow(unsafe_code)]
-    pub(super) unsafe fn enter(&self, is_polled_here: bool) -> bool {
+    pub(super) unsafe fn enter(&self, is_polled_here: bool, stays: bool) -> bool {
         let mut shares = self.shares.load(Acquire);
         let mut parent = None;
         loop {
@@ -136,11 +144,11 @@ impl Slot {
                     yield_now();
                     shares = self.shares.load(Acquire);
                 }
-                0..CLONE if !is_polled_here => return false,
-                0..CLONE => {
+                0..STAYS if !is_polled_here => return false,
+                0..STAYS => {
                     let Some(new) = parent.take() else {
-                        // SAFETY: no clone is alive, so that the caller holds the root of
-                        // a poll in progress.
+                        // SAFETY: nothing is kept, so no clone is alive, and the caller
+                        // holds the root of a poll in progress.
                         parent = Some(unsafe { self.clone_of_lent() });
                         // That was foreign code, which may have made a clone itself.
                         shares = self.shares.load(Acquire);
@@ -152,7 +160,8 @@ impl Slot {
                     // SAFETY: where no clone is nobody but this thread has anything to do
                     // with it. What is overwritten is `None`: emptying leaves that.
                     self.kept.with_mut(|kept| unsafe { kept.write(Some(new)) });
-                    self.shares.store(shares + CLONE, Release);
+                    let stays = if stays { STAYS } else { 0 };
+                    self.shares.store(shares + stays + CLONE, Release);
                     return true;
                 }
                 // Only `mem::forget` in a loop gets here; an `Arc` gives up likewise.
@@ -191,20 +200,34 @@ impl Slot {
     #[inline]
     #[allow(unsafe_code)]
     pub(super) unsafe fn give_back(&self) -> Left {
+        self.leave(|shares| Some(shares - CLONE))
+    }
+
+    /// What stayed is kept no longer than there are clones.
+    pub(super) fn clear(&self) -> Left {
+        self.leave(|shares| (shares != BUSY && shares & STAYS != 0).then_some(shares & !STAYS))
+    }
+
+    /// Takes a share away. `without` gives what is left then; `None`: it is not there.
+    #[inline]
+    #[allow(unsafe_code)]
+    fn leave(&self, without: impl Fn(usize) -> Option<usize>) -> Left {
         let mut shares = self.shares.load(Relaxed);
         let left = loop {
-            let left = shares - CLONE;
-            let next = if left < CLONE { BUSY } else { left };
+            let Some(left) = without(shares) else {
+                return Left::Kept;
+            };
+            let next = if left < STAYS { BUSY } else { left };
             match self
                 .shares
                 .compare_exchange_weak(shares, next, AcqRel, Relaxed)
             {
                 Err(now) => shares = now,
-                Ok(_) if left >= CLONE => return Left::Clones,
+                Ok(_) if left >= STAYS => return Left::Kept,
                 Ok(_) => break left,
             }
         };
-        // SAFETY: whoever sets `BUSY` is alone with it: this was the last clone.
+        // SAFETY: whoever sets `BUSY` is alone with it: this was the last share.
         let kept = self.kept.with_mut(|kept| unsafe { (*kept).take() });
         if left == 0 {
             // Nobody is left who would look at it.
@@ -214,7 +237,7 @@ impl Slot {
         Left::None(kept)
     }
 
-    /// Who made it has done with it. True if no clone is left.
+    /// Who made it has done with it, and nothing stays. True if no clone is left.
     ///
     /// # Safety
     ///

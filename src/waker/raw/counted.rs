@@ -41,6 +41,10 @@ pub(in crate::waker) trait Shared: Sized {
     ///
     /// `this` must be that of an `Arc` which is alive.
     unsafe fn owner_again(this: *const Self) -> Arc<Owner>;
+    /// Whether the parent's waker stays when the last clone is gone.
+    fn stays(&self) -> bool {
+        false
+    }
     /// Where its clones are counted besides.
     fn count(&self) -> Option<&AtomicUsize>;
     fn table() -> &'static RawWakerVTable;
@@ -71,6 +75,11 @@ impl Shared for Owner {
             Arc::increment_strong_count(this);
             Arc::from_raw(this)
         }
+    }
+
+    #[inline]
+    fn stays(&self) -> bool {
+        Owner::stays(self)
     }
 
     #[inline]
@@ -238,7 +247,7 @@ unsafe fn counted_clone<S: Shared>(data: *const ()) -> RawWaker {
     let shared = unsafe { &*pointer };
     let is_polled_here = shared.owner().is_polled_by(this_thread());
     // SAFETY: the caller holds a root or a clone.
-    if !unsafe { shared.slot().enter(is_polled_here) } {
+    if !unsafe { shared.slot().enter(is_polled_here, shared.stays()) } {
         // SAFETY: without a clone it is the root.
         return unsafe { clone_elsewhere(pointer) };
     }
@@ -340,7 +349,7 @@ unsafe fn wake_meanwhile<S: Shared>(pointer: *const S, news: &mut News) {
     let shared = unsafe { &*pointer };
     let slot = shared.slot();
     // SAFETY: by the contract.
-    if !unsafe { slot.enter(false) } {
+    if !unsafe { slot.enter(false, false) } {
         // SAFETY: without a clone the caller holds the root.
         unsafe { slot.with_lent(|parent| wake_parent(parent, news)) };
         return;
@@ -367,7 +376,7 @@ unsafe fn counted_drop<S: Shared>(data: *const ()) {
         (*pointer).slot().give_back()
     };
     match left {
-        Left::Clones => {}
+        Left::Kept => {}
         // It may run foreign code.
         Left::None(last) => drop(last),
         Left::Nothing(last) => {

@@ -277,3 +277,85 @@ fn a_future_that_was_never_polled_has_allocated_nothing() {
     tracker.pending(Waker::noop(), |_| {});
     assert_eq!(tracker.outlook(), Outlook::Lost);
 }
+
+/// What a task has, whose clones are counted.
+fn of_task() -> Tracker {
+    Tracker::new(false).of_task(true)
+}
+
+#[test]
+fn the_waker_of_a_task_is_cloned_once() {
+    let (parent, waker) = Parent::new();
+    let (tracker, place) = (of_task(), Place::default());
+    tracker.pending(&waker, |_| {});
+    // It has no leaf yet.
+    assert_eq!((parent.wakers(), tracker.outlook()), (1, Outlook::Lost));
+    for wakes in 1..4 {
+        let registered = [(); 2].map(|()| tracker.pending(&waker, |cx| place.wait(cx)));
+        assert_eq!(registered, [true, false]);
+        assert_eq!((tracker.clones(), parent.wakers()), (1, 2));
+        assert_eq!(tracker.outlook(), Outlook::Waiting);
+        place.wake();
+        assert_eq!((tracker.clones(), parent.wakers()), (0, 2));
+        assert_eq!((parent.wakes(), tracker.outlook()), (wakes, Outlook::Woken));
+    }
+    // What is kept is no clone: nobody can wake it.
+    tracker.pending(&waker, |cx| drop(cx.waker().clone()));
+    assert_eq!((tracker.clones(), tracker.outlook()), (0, Outlook::Lost));
+    tracker.ended();
+    assert_eq!(parent.wakers(), 1);
+    tracker.ended();
+    assert_eq!(parent.wakers(), 1);
+}
+
+#[test]
+fn the_waker_of_a_task_is_let_go_with_it_or_with_the_last_clone() {
+    let ends: [fn(Tracker) -> Option<Tracker>; 2] = [
+        |tracker| {
+            tracker.ended();
+            Some(tracker)
+        },
+        |tracker| {
+            drop(tracker);
+            None
+        },
+    ];
+    for end in ends {
+        let (parent, waker) = Parent::new();
+        let tracker = of_task();
+        tracker.pending(&waker, |cx| drop(cx.waker().clone()));
+        let owner = Arc::downgrade(tracker.owner().expect("polled"));
+        assert_eq!(parent.wakers(), 2);
+        let ended = end(tracker);
+        assert_eq!(
+            (parent.wakers(), owner.strong_count()),
+            (1, ended.iter().count())
+        );
+
+        let tracker = of_task();
+        let clone = tracker.pending(&waker, |cx| cx.waker().clone());
+        let ended = end(tracker);
+        assert_eq!(parent.wakers(), 2);
+        clone.wake_by_ref();
+        let another = clone.clone();
+        another.wake();
+        assert_eq!((parent.wakers(), parent.wakes()), (2, 2));
+        drop(clone);
+        assert_eq!(parent.wakers(), 1);
+        drop(ended);
+    }
+}
+
+#[test]
+fn a_task_that_gets_another_waker_than_the_one_that_is_kept_wakes_by_that() {
+    let ((one, first), (two, second)) = (Parent::new(), Parent::new());
+    let (tracker, place) = (of_task(), Place::default());
+    for (waker, wakes) in [(&first, (1, 0)), (&second, (1, 1)), (&first, (2, 1))] {
+        assert!(tracker.pending(waker, |cx| place.wait(cx)));
+        place.wake();
+        assert_eq!((one.wakes(), two.wakes()), wakes);
+    }
+    assert_eq!((one.wakers(), two.wakers()), (2, 1));
+    tracker.ended();
+    assert_eq!((one.wakers(), two.wakers()), (1, 1));
+}

@@ -17,9 +17,9 @@ use tokio::time::sleep;
 use crate::waker::{Outlook, Owner, Tracker};
 
 /// What is tracked, for the end.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct All {
-    stacks: bool,
+    tracker: fn() -> Tracker,
     owners: Arc<Mutex<Vec<Arc<Owner>>>>,
 }
 
@@ -27,7 +27,7 @@ impl All {
     fn track<F: Future>(&self, future: F) -> Tracked<F> {
         Tracked {
             inner: Box::pin(future),
-            tracker: Tracker::new(self.stacks),
+            tracker: (self.tracker)(),
             all: self.clone(),
         }
     }
@@ -230,10 +230,10 @@ fn pair<T>(value: T) -> (Arc<T>, Arc<T>) {
     (Arc::clone(&one), one)
 }
 
-fn all_leaves_in_many_tasks(stacks: bool) {
+fn all_leaves_in_many_tasks(tracker: fn() -> Tracker) {
     let all = All {
-        stacks,
-        ..All::default()
+        tracker,
+        owners: Arc::default(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(4)
@@ -263,10 +263,15 @@ fn all_leaves_in_many_tasks(stacks: bool) {
 
 #[test]
 fn all_leaves_in_many_tasks_with_listed_clones() {
-    all_leaves_in_many_tasks(true);
+    all_leaves_in_many_tasks(|| Tracker::new(true));
 }
 
 #[test]
 fn all_leaves_in_many_tasks_with_counted_clones() {
-    all_leaves_in_many_tasks(false);
+    all_leaves_in_many_tasks(|| Tracker::new(false));
+}
+
+#[test]
+fn all_leaves_in_many_tasks_whose_wakers_are_kept() {
+    all_leaves_in_many_tasks(|| Tracker::new(false).of_task(true));
 }
