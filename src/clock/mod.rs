@@ -3,12 +3,17 @@
 //! Two clocks: the system's for deadlines, and the processor's counter for what
 //! is timed twice a poll, which costs a third of the other. The counter has to be
 //! measured against the system's clock first; a thread of its own does that when
-//! debug mode is first used, and till then the system's clock stands in.
+//! debug mode is first used. Till then, and where it cannot be trusted, the system's
+//! clock stands in.
+
+mod counter;
 
 use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Once, OnceLock};
 use std::time::Duration;
+
+use self::counter::Counter;
 
 /// A point in time, for deadlines. Still while the machine is suspended.
 pub(crate) type Instant = std::time::Instant;
@@ -34,15 +39,23 @@ pub(crate) struct Tick(NonZeroU64);
 /// counter does not come so far.
 const SYSTEM: u64 = 1 << 63;
 
-static COUNTER: OnceLock<quanta::Clock> = OnceLock::new();
+static COUNTER: OnceLock<Counter> = OnceLock::new();
+
+/// There is no counter that can be trusted: all ticks are of the system's clock.
+static IS_NONE: AtomicBool = AtomicBool::new(false);
 
 /// The present.
 #[inline]
 pub(crate) fn tick() -> Tick {
     match COUNTER.get() {
-        Some(clock) => Tick::new(clock.raw()),
-        None => Tick::new(system_nanos() | SYSTEM),
+        Some(counter) => Tick::new(counter.now()),
+        None => system_tick(),
     }
+}
+
+#[cold]
+fn system_tick() -> Tick {
+    Tick::new(system_nanos() | SYSTEM)
 }
 
 /// What stands for the present till somebody sets it anew; zero: nothing does.
@@ -83,8 +96,8 @@ impl Tick {
     #[inline]
     pub(crate) fn nanos(self) -> u64 {
         match COUNTER.get() {
-            Some(clock) if self.0.get() & SYSTEM == 0 => {
-                clock.delta_as_nanos(self.0.get(), clock.raw())
+            Some(counter) if self.0.get() & SYSTEM == 0 => {
+                counter.nanos(self.0.get(), counter.now())
             }
             _ => self.system_elapsed(),
         }
@@ -106,11 +119,14 @@ impl Tick {
         (self.0.get() & SYSTEM == 0, self.0.get())
     }
 
-    /// What the processor's counter has counted since then; nothing if either is not of it.
+    /// What was counted since then, by the processor's counter or, where that cannot be
+    /// trusted, the system's clock; nothing if either is not of that.
     #[inline]
     pub(crate) fn counted_since(self, start: Tick) -> Option<u64> {
-        let counted = (self.0.get() | start.0.get()) & SYSTEM == 0;
-        counted.then(|| self.0.get().saturating_sub(start.0.get()))
+        let is_system = self.0.get() & SYSTEM;
+        let is_same = is_system == start.0.get() & SYSTEM;
+        let counts = is_same && (is_system == 0 || IS_NONE.load(Relaxed));
+        counts.then(|| self.0.get().saturating_sub(start.0.get()))
     }
 
     /// As a word, which is not zero.
@@ -126,11 +142,13 @@ impl Tick {
     }
 }
 
-/// For how long the processor's counter counts so far.
+/// How long it takes to count so far, as [`Tick::counted_since`] does.
 pub(crate) fn counted(count: u64) -> Duration {
-    COUNTER
-        .get()
-        .map_or(Duration::ZERO, |clock| clock.delta(0, count))
+    match COUNTER.get() {
+        Some(counter) => counter.duration(count),
+        None if IS_NONE.load(Relaxed) => Duration::from_nanos(count),
+        None => Duration::ZERO,
+    }
 }
 
 /// A tick that one thread leaves for another, in one word. No order with anything
@@ -160,7 +178,10 @@ impl AtomicTick {
 pub(crate) fn prepare() {
     static PREPARED: Once = Once::new();
     PREPARED.call_once(|| {
-        let measure = || drop(COUNTER.set(quanta::Clock::new()));
+        let measure = || match Counter::new() {
+            Some(counter) => drop(COUNTER.set(counter)),
+            None => IS_NONE.store(true, Relaxed),
+        };
         was_suspended();
         // Without that thread, the system's clock does it.
         let _ = std::thread::Builder::new()
@@ -223,6 +244,16 @@ pub(crate) fn human(duration: Duration) -> String {
 mod tests {
     use super::*;
 
+    /// Waits till the counter is ready, if there is one.
+    fn is_counted() -> bool {
+        prepare();
+        let is_there = Counter::new().is_some();
+        while is_there && COUNTER.get().is_none() {
+            std::thread::yield_now();
+        }
+        is_there
+    }
+
     #[test]
     fn a_duration_reads_well() {
         assert_eq!(human(Duration::from_nanos(153_456_789)), "153ms");
@@ -235,9 +266,8 @@ mod tests {
     #[test]
     fn a_tick_taken_before_the_counter_is_ready_counts_on() {
         let early = tick();
-        prepare();
-        while COUNTER.get().is_none() {
-            std::thread::yield_now();
+        if !is_counted() {
+            return;
         }
         let late = tick();
         assert_eq!(late.to_bits() & SYSTEM, 0);
@@ -251,9 +281,8 @@ mod tests {
 
     #[test]
     fn a_counter_that_goes_back_has_counted_nothing() {
-        prepare();
-        while COUNTER.get().is_none() {
-            std::thread::yield_now();
+        if !is_counted() {
+            return;
         }
         // As on another processor, or after the machine was moved.
         let (now, ahead) = (tick(), Tick::new(tick().to_bits() + (1 << 40)));
