@@ -135,6 +135,28 @@ impl Slot {
     #[inline]
     #[allow(unsafe_code)]
     pub(super) unsafe fn enter(&self, is_polled_here: bool, stays: bool) -> bool {
+        let shares = self.shares.load(Acquire);
+        if (STAYS..=BUSY / 2).contains(&shares) && self.add_clone(shares).is_ok() {
+            return true;
+        }
+        // SAFETY: by the contract.
+        unsafe { self.enter_slowly(is_polled_here, stays) }
+    }
+
+    /// One clone more than in `shares`, which is what there is if this fails.
+    #[inline]
+    fn add_clone(&self, shares: usize) -> Result<usize, usize> {
+        self.shares
+            .compare_exchange_weak(shares, shares + CLONE, Acquire, Acquire)
+    }
+
+    /// # Safety
+    ///
+    /// As [`enter`](Slot::enter).
+    // What it needs is not to be made ready where nothing has to be put in.
+    #[inline(never)]
+    #[allow(unsafe_code)]
+    unsafe fn enter_slowly(&self, is_polled_here: bool, stays: bool) -> bool {
         let mut shares = self.shares.load(Acquire);
         let mut parent = None;
         loop {
@@ -166,16 +188,10 @@ impl Slot {
                 }
                 // Only `mem::forget` in a loop gets here; an `Arc` gives up likewise.
                 _ if shares > BUSY / 2 => abort(),
-                _ => {
-                    let more = shares + CLONE;
-                    match self
-                        .shares
-                        .compare_exchange_weak(shares, more, Acquire, Acquire)
-                    {
-                        Ok(_) => return true,
-                        Err(now) => shares = now,
-                    }
-                }
+                _ => match self.add_clone(shares) {
+                    Ok(_) => return true,
+                    Err(now) => shares = now,
+                },
             }
         }
     }
