@@ -107,3 +107,44 @@ impl<F: Future, P: Probe<F::Output>> TrackedTask<F, P> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::task::{Wake, Waker};
+
+    use super::super::outcome::ByType;
+    use super::*;
+    use crate::config::Config;
+    use crate::mode::Mode;
+
+    struct Parent;
+
+    impl Wake for Parent {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    #[test]
+    fn nothing_keeps_the_waker_of_a_task_that_is_gone() {
+        let scope = Scope::new(Mode::Debug, Config::new().await_stacks(false));
+        let parent = Arc::new(Parent);
+        let waker = Waker::from(Arc::clone(&parent));
+        let leaf = poll_fn(|cx| {
+            drop(cx.waker().clone());
+            Poll::<()>::Pending
+        });
+        let at = Location::caller();
+        let (task, record) =
+            TrackedTask::<_, ByType>::new(leaf, Object::Task, None, at, Some(&scope));
+        let mut task = Box::pin(task);
+        let mut cx = Context::from_waker(&waker);
+        for _ in 0..2 {
+            assert!(task.as_mut().poll(&mut cx).is_pending());
+            assert_eq!(Arc::strong_count(&parent), 3);
+        }
+        drop(task);
+        // Though the record is still there, as the handle of the task has it.
+        assert!(record.is_some());
+        assert_eq!(Arc::strong_count(&parent), 2);
+    }
+}
