@@ -35,6 +35,9 @@ pub(crate) struct Owner {
     /// so plain stores do: two that race both say the same, or the older one is of a wake
     /// that began before the last poll. It may hide the newer one then, and `overlapped`
     /// stands for both when it has passed.
+    /// (The letter of the memory model would let its thread miss that poll, and loom does. A
+    /// processor does not, since what wakes a task writes to a word of the executor's with a
+    /// locked instruction in between.)
     itself: AtomicU64,
     another: AtomicU64,
     /// The poll during or after which a wake ended that had begun before it.
