@@ -1,7 +1,7 @@
 //! The processor's counter.
 //!
 //! `quanta` measures it, and knows whether it can be trusted. It is read here, where that can
-//! be done without a call, which would be a twentieth of what a poll costs in debug mode.
+//! be done without a call, since it is read twice a poll.
 
 use std::time::Duration;
 
