@@ -124,6 +124,55 @@ fn two_clones_are_given_up_while_a_poll_makes_a_third() {
 }
 
 #[test]
+fn an_older_wake_does_not_hide_the_newer_one() {
+    model(|new| {
+        let (_parent, waker) = Parent::new();
+        let tracker = new();
+        let [old, new] = [(); 2].map(|()| clone(&tracker, &waker));
+        let thread = thread::spawn(move || old.wake());
+        // The old one may have taken the poll before this for the last.
+        poll(&tracker, &waker, |_| {});
+        new.wake();
+        assert_ne!(outlook(&tracker), Outlook::Lost);
+        thread.join().unwrap();
+        assert_eq!(outlook(&tracker), Outlook::Woken);
+    });
+}
+
+/// A parent that has a poll begin and end before its wake has come to anything.
+struct Slow {
+    tracker: Arc<Tracker>,
+    waker: Waker,
+}
+
+impl Wake for Slow {
+    fn wake(self: Arc<Self>) {
+        poll(&self.tracker, &self.waker, |_| {});
+        self.waker.wake_by_ref();
+    }
+}
+
+#[test]
+fn of_two_wakes_that_overlap_with_polls_the_older_does_not_hide_the_newer_one() {
+    model(|new| {
+        let (_parent, waker) = Parent::new();
+        let tracker = Arc::new(new());
+        let slow = Waker::from(Arc::new(Slow {
+            tracker: Arc::clone(&tracker),
+            waker: waker.clone(),
+        }));
+        let old = clone(&tracker, &waker);
+        let thread = thread::spawn(move || old.wake());
+        let new = clone(&tracker, &slow);
+        new.wake();
+        assert_ne!(outlook(&tracker), Outlook::Lost);
+        thread.join().unwrap();
+        assert_eq!(outlook(&tracker), Outlook::Woken);
+        tracker.ended();
+    });
+}
+
+#[test]
 fn the_root_wakes_while_the_last_clone_goes() {
     model(|new| {
         let (parent, waker) = Parent::new();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::time::Duration;
 
 use once_cell::race::OnceBox;
@@ -31,16 +31,13 @@ pub(crate) struct Owner {
     /// The thread that polls it now, or 0.
     polling: AtomicUsize,
     /// The poll since whose beginning it was last woken, in its own poll by the thread that
-    /// polls it, and otherwise. A poll that begins makes them old, with nothing to reset,
-    /// so plain stores do: two that race both say the same, or the older one is of a wake
-    /// that began before the last poll. It may hide the newer one then, and `overlapped`
-    /// stands for both when it has passed.
-    /// (The letter of the memory model would let its thread miss that poll, and loom does. A
-    /// processor does not, since what wakes a task writes to a word of the executor's with a
-    /// locked instruction in between.)
+    /// polls it, and otherwise. A poll that begins makes them old, with nothing to reset.
+    /// Two that race both say the same, or the older one is of a wake that began before the
+    /// last poll. It may hide the newer one then: they swap, so that it sees whom it hid, and
+    /// `overlapped` stands for both when it has passed.
     itself: AtomicU64,
     another: AtomicU64,
-    /// The poll during or after which a wake ended that had begun before it.
+    /// The last poll during or after which a wake ended that had begun before it, or 0.
     overlapped: AtomicU64,
     /// When it was first woken since the last poll began.
     woken_at: AtomicTick,
@@ -149,7 +146,7 @@ impl Owner {
             polling: AtomicUsize::new(0),
             itself: AtomicU64::new(NEVER),
             another: AtomicU64::new(NEVER),
-            overlapped: AtomicU64::new(NEVER),
+            overlapped: AtomicU64::new(0),
             woken_at: AtomicTick::new(),
             by_itself: AtomicU64::new(0),
             at_once: AtomicU64::new(0),
@@ -319,7 +316,11 @@ impl Owner {
                 // Before the mark, so that who sees that sees this, or a later one.
                 self.woken_at.store(news.at(self.is_exact()));
             }
-            woken.store(poll, Release);
+            if own {
+                woken.store(poll, Release);
+            } else {
+                woken.swap(poll, AcqRel);
+            }
             // Of one poll few come here; that two meet is seldom, and costs one of a
             // great many.
             count.store(count.load(Relaxed) + 1, Relaxed);
@@ -338,7 +339,7 @@ impl Owner {
         // The executor may have taken it for a wake during that poll.
         let now = self.polls();
         if now != poll && !self.is_woken_since(now) {
-            self.overlapped.store(now, Release);
+            self.overlapped.fetch_max(now, AcqRel);
         }
     }
 
