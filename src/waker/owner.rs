@@ -335,10 +335,17 @@ impl Owner {
     /// To be called before the clone that was woken is taken off the list.
     #[inline]
     pub(super) fn wake_passed(&self, poll: u64) {
-        // A poll has begun meanwhile, and took no notice of this wake's beginning.
-        // The executor may have taken it for a wake during that poll.
         let now = self.polls();
-        if now != poll && !self.is_woken_since(now) {
+        if now != poll {
+            self.wake_overlapped(now);
+        }
+    }
+
+    /// A poll has begun meanwhile, and took no notice of this wake's beginning. The executor
+    /// may have taken it for a wake during that poll.
+    #[cold]
+    fn wake_overlapped(&self, now: u64) {
+        if !self.is_woken_since(now) {
             self.overlapped.fetch_max(now, AcqRel);
         }
     }
