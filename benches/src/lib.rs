@@ -14,6 +14,7 @@ pub mod loops;
 pub mod machine;
 pub mod memory;
 pub mod overhead;
+pub mod processors;
 pub mod profile;
 pub mod results;
 pub mod server;

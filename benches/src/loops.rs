@@ -205,7 +205,7 @@ impl<A: Arm> Runner<A> {
             .0
             .entry(case.flavor)
             .or_insert_with(|| A::runtime(case.flavor));
-        let warm_up = times / 8 + 1;
+        let warm_up = times / 4 + 1;
         let elapsed = match (case.what, case.flavor) {
             (Loop::Contended, _) => {
                 contended::<A>(runtime, warm_up);

@@ -47,6 +47,49 @@ pub fn paired(arm: &[f64], base: &[f64]) -> (Median, Median, Median) {
     )
 }
 
+/// What an arm took, and its bare arm right before and after.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn {
+    /// The arm.
+    pub own: f64,
+    /// The bare one.
+    pub around: [f64; 2],
+}
+
+impl Turn {
+    /// What it is compared with: the bare arm that, like this one, had not run for a while. The
+    /// one after finds more of what it needs in the caches.
+    pub fn base(self) -> f64 {
+        self.around[0]
+    }
+
+    fn slower(self) -> f64 {
+        self.around[0].max(self.around[1])
+    }
+}
+
+/// For each turn, whether nobody else had the processor to speak of: the bare arm, before and
+/// after, was as quick as in the quickest tenth of all that it took, or a fifth slower. (Two
+/// that share a core are slower by more than that.) If that is too seldom, the tenth of the
+/// turns in which it was quickest.
+///
+/// The arm itself has no say in it. Where bare was quick by chance and not because it was
+/// let be, the difference seems larger than it is, never smaller.
+///
+/// # Panics
+///
+/// If there are none.
+pub fn undisturbed(turns: &[Turn], bare: &[f64]) -> Vec<bool> {
+    let nth = |mut values: Vec<f64>, of: usize| {
+        values.sort_by(f64::total_cmp);
+        values[(values.len() - 1) / of]
+    };
+    let quick = 1.2 * nth(bare.to_vec(), 10);
+    let tenth = nth(turns.iter().map(|turn| turn.slower()).collect(), 10);
+    let limit = quick.max(tenth);
+    turns.iter().map(|turn| turn.slower() <= limit).collect()
+}
+
 /// Whether a budget is met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -109,6 +152,32 @@ mod tests {
         assert_eq!(arm.value, 6.0);
         assert_eq!(difference.value, 4.0);
         assert_eq!(ratio.value, 3.0);
+    }
+
+    fn turn(own: f64, before: f64, after: f64) -> Turn {
+        let around = [before, after];
+        Turn { own, around }
+    }
+
+    #[test]
+    fn what_others_took_time_from_does_not_count() {
+        let quiet = turn(15.0, 10.0, 10.5);
+        let (busy, changes) = (turn(22.0, 14.0, 14.5), turn(15.0, 10.0, 14.0));
+        let turns = [quiet, busy, changes, quiet, busy];
+        let bare = turns.map(|turn| turn.around).concat();
+        let expected = [true, false, false, true, false];
+        assert_eq!(undisturbed(&turns, &bare), expected);
+        assert_eq!(quiet.base(), 10.0);
+    }
+
+    #[test]
+    fn a_tenth_always_counts() {
+        let turns: Vec<Turn> = (0..21)
+            .map(|n| turn(1.0, 20.0 + f64::from(n), 20.0))
+            .collect();
+        let mut counts = undisturbed(&turns, &[10.0, 20.0, 30.0]);
+        counts.truncate(4);
+        assert_eq!(counts, [true, true, true, false]);
     }
 
     #[test]
