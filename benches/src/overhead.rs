@@ -66,7 +66,7 @@ pub fn run(program: &Path, unstable: Option<&Path>) -> Section {
 
     let mut text = String::from(
         "Each figure is the median of what one turn of the loop took; under it, the median of \
-         its difference from what `bare` took right before and after, and of its ratio to it. On \
+         its difference from what `bare` took right before, and of its ratio to it. On \
          `current_thread` it is processor time, on workers the time that passed.\n\n",
     );
     text.push_str(&measured.undisturbed());

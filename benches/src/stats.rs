@@ -58,7 +58,7 @@ pub struct Turn {
 
 impl Turn {
     /// What it is compared with: the bare arm that, like this one, had not run for a while. The
-    /// one after finds more of what it needs in the caches.
+    /// one after had, and may be the quicker for it.
     pub fn base(self) -> f64 {
         self.around[0]
     }

@@ -317,6 +317,7 @@ impl Owner {
                 self.woken_at.store(news.at(self.is_exact()));
             }
             if own {
+                // That is written by nobody but who polls it.
                 woken.store(poll, Release);
             } else {
                 woken.swap(poll, AcqRel);
